@@ -1,0 +1,125 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createSwrCache, type CacheOutcome, type SwrCache } from './swr-cache.ts';
+
+let nowMs: number;
+let outcomes: CacheOutcome[];
+let cache: SwrCache<string | null>;
+let loads: number;
+
+const load = async (): Promise<string> => {
+  loads += 1;
+  return `value ${loads}`;
+};
+/** Lets a refresh in the background finish. */
+const settle = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+beforeEach(() => {
+  nowMs = 0;
+  loads = 0;
+  outcomes = [];
+  cache = createSwrCache({
+    maxEntries: 10,
+    freshMs: 500,
+    staleMs: 500,
+    nowMs: () => nowMs,
+    onOutcome: (outcome) => outcomes.push(outcome),
+  });
+});
+
+describe('get', () => {
+  it('serves a fresh value without loading, with the time it stays fresh', async () => {
+    expect(await cache.get('key', load)).toEqual({ value: 'value 1', ttlMs: 500 });
+    nowMs = 499;
+    expect(await cache.get('key', load)).toEqual({ value: 'value 1', ttlMs: 1 });
+    expect(outcomes).toEqual(['miss', 'fresh']);
+  });
+
+  it('serves a stale value while one load replaces it', async () => {
+    await cache.get('key', load);
+    nowMs = 600;
+    const answers = await Promise.all([cache.get('key', load), cache.get('key', load), cache.get('key', load)]);
+    expect(answers.map(({ value }) => value)).toEqual(['value 1', 'value 1', 'value 1']);
+    await settle();
+    expect(loads).toBe(2);
+    expect(await cache.get('key', load)).toEqual({ value: 'value 2', ttlMs: 500 });
+    expect(outcomes).toEqual(['miss', 'stale', 'stale', 'stale', 'fresh']);
+  });
+
+  it('never lets anything be kept past the stale time', async () => {
+    await cache.get('key', load);
+    nowMs = 980;
+    expect(await cache.get('key', load)).toEqual({ value: 'value 1', ttlMs: 20 });
+  });
+
+  it('waits for a new value when the old one is too old', async () => {
+    await cache.get('key', load);
+    nowMs = 1_000;
+    expect(await cache.get('key', load)).toEqual({ value: 'value 2', ttlMs: 500 });
+  });
+
+  it('shares one load among 100 concurrent misses', async () => {
+    await Promise.all(Array.from({ length: 100 }, () => cache.get('key', load)));
+    expect(loads).toBe(1);
+    expect(outcomes.filter((outcome) => outcome === 'shared')).toHaveLength(99);
+  });
+
+  it('gives every waiter the error of a failed load, and tries again afterwards', async () => {
+    const fail = (): Promise<string> => Promise.reject(new Error('away'));
+    const settled = await Promise.allSettled([cache.get('key', fail), cache.get('key', fail)]);
+    expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(await cache.get('key', load)).toMatchObject({ value: 'value 1' });
+  });
+
+  it('goes on with the stale value when its refresh fails', async () => {
+    await cache.get('key', load);
+    nowMs = 600;
+    expect(await cache.get('key', () => Promise.reject(new Error('away')))).toMatchObject({ value: 'value 1' });
+    await settle();
+    expect(await cache.get('key', load)).toMatchObject({ value: 'value 1' });
+  });
+});
+
+describe('getMany', () => {
+  const asked: (readonly string[])[] = [];
+  const loadMany = async (ids: readonly string[]): Promise<ReadonlyMap<string, string>> => {
+    asked.push(ids);
+    return new Map(ids.filter((id) => id !== 'unknown').map((id) => [id, `${id} ${asked.length}`]));
+  };
+  beforeEach(() => {
+    asked.length = 0;
+  });
+
+  it('loads in one call what is missing, and remembers what does not exist', async () => {
+    await cache.getMany('item:', ['a', 'unknown'], loadMany, null);
+    const { values } = await cache.getMany('item:', ['a', 'b', 'unknown', 'b'], loadMany, null);
+    expect([...values]).toEqual([
+      ['a', 'a 1'],
+      ['unknown', null],
+      ['b', 'b 2'],
+    ]);
+    expect(asked).toEqual([['a', 'unknown'], ['b']]);
+  });
+
+  it('refreshes what is stale along with what is missing, in one call', async () => {
+    await cache.getMany('item:', ['a'], loadMany, null);
+    nowMs = 600;
+    const { values, ttlMs } = await cache.getMany('item:', ['a', 'b'], loadMany, null);
+    expect(values.get('a')).toBe('a 1');
+    expect(ttlMs).toBe(50);
+    expect(asked).toEqual([['a'], ['b', 'a']]);
+    await settle();
+    expect((await cache.getMany('item:', ['a'], loadMany, null)).values.get('a')).toBe('a 2');
+  });
+
+  it('joins loads of the same ids that are under way', async () => {
+    await Promise.all([
+      cache.getMany('item:', ['a', 'b'], loadMany, null),
+      cache.getMany('item:', ['b', 'c'], loadMany, null),
+    ]);
+    expect(asked).toEqual([['a', 'b'], ['c']]);
+  });
+
+  it('rejects when its load fails', async () => {
+    await expect(cache.getMany('item:', ['a'], () => Promise.reject(new Error('away')), null)).rejects.toThrow('away');
+  });
+});

@@ -1,0 +1,26 @@
+import type { Interaction, InteractionType, ReactionType } from './interaction.ts';
+import type { RejectionReason } from './recorder.ts';
+import type { ReactionState } from './reaction.ts';
+import type { ViewerKey } from './viewer-key.ts';
+
+export type FoundInteraction =
+  | { readonly status: 'RECORDED'; readonly interaction: Interaction }
+  | { readonly status: 'REJECTED'; readonly interaction: Interaction; readonly reason: RejectionReason };
+
+export interface ReactionRow {
+  readonly itemId: string;
+  readonly type: ReactionType;
+  readonly state: ReactionState;
+}
+
+/** What Postgres knows of single interactions. Always read from the primary: people look for what they just did. */
+export interface InteractionReader {
+  /** The recorded one, else the rejected one; `viewer` null means any viewer's (for admins). */
+  find(id: string, viewer: ViewerKey | null): Promise<FoundInteraction | null>;
+  /** The viewer's recorded interactions with an id lower than `beforeId`, newest first, hidden items left out. */
+  recent(viewer: ViewerKey, beforeId: string | null, limit: number): Promise<Interaction[]>;
+  /** The viewer's reactions, standing or not, to these items; all items when null (newest standing first, at most `limit`). */
+  reactions(viewer: ViewerKey, itemIds: readonly string[] | null, limit: number): Promise<ReactionRow[]>;
+}
+
+export type CountsByType = ReadonlyMap<InteractionType, number>;

@@ -1,0 +1,8 @@
+export interface Maintenance {
+  /** Partitions for every month from `fromMs` to `toMs` (ms since the epoch). Idempotent, safe from many processes. */
+  ensurePartitions(fromMs: number, toMs: number): Promise<void>;
+  /** Drops months of raw interactions that ended over `retentionDays` ago; 0 keeps all. Gives the months dropped. */
+  dropPartitions(retentionDays: number): Promise<string[]>;
+  /** Deletes minute rollups older than the 48 hours they are kept, in chunks. */
+  purgeMinutes(): Promise<number>;
+}

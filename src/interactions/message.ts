@@ -1,0 +1,73 @@
+import type { JsonValue } from '../runtime/json.ts';
+import { INTERACTION_TYPES, isReactionType, type Interaction, type InteractionType } from './interaction.ts';
+import { parseInteractionId } from './interaction-id.ts';
+import { isItemId } from '../items/item.ts';
+
+/** The version this build writes, and the highest it can read. */
+export const MESSAGE_VERSION = 1;
+/** Above any message we write: 4 KiB of metadata, escaped, and an id of 256 characters. */
+export const MAX_MESSAGE_BYTES = 64 * 1024;
+
+export type MessageFault = 'INVALID_MESSAGE' | 'NEWER_VERSION';
+export type DecodedMessage =
+  | { readonly ok: true; readonly interaction: Interaction }
+  | { readonly ok: false; readonly reason: MessageFault; readonly detail: string };
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const TYPES: ReadonlySet<unknown> = new Set(INTERACTION_TYPES);
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** The bytes that go into the queue, the outbox and the rejected table: JSON, one interaction. */
+export function encodeMessage(interaction: Interaction): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      v: MESSAGE_VERSION,
+      id: interaction.id,
+      item: interaction.itemId,
+      viewer: interaction.viewer,
+      type: interaction.type,
+      ...(interaction.retraction ? { retraction: true } : {}),
+      ...(interaction.metadata === null ? {} : { metadata: interaction.metadata }),
+      at: interaction.acceptedAtMs,
+    }),
+  );
+}
+
+/** Never throws. Fields it does not know are ignored, so that an older worker can read a newer minor change. */
+export function decodeMessage(body: Uint8Array): DecodedMessage {
+  if (body.byteLength > MAX_MESSAGE_BYTES) return invalid(`${body.byteLength} bytes, at most ${MAX_MESSAGE_BYTES}`);
+  let parsed: JsonValue;
+  try {
+    parsed = JSON.parse(utf8.decode(body));
+  } catch {
+    return invalid('not JSON in UTF-8');
+  }
+  if (!isRecord(parsed)) return invalid('not a JSON object');
+  const { v } = parsed;
+  if (typeof v !== 'number' || !Number.isInteger(v) || v < 1) return invalid('no version');
+  if (v > MESSAGE_VERSION) return { ok: false, reason: 'NEWER_VERSION', detail: `version ${v}` };
+  const id = typeof parsed['id'] === 'string' ? parseInteractionId(parsed['id']) : undefined;
+  if (id === undefined) return invalid('id is no UUIDv7');
+  const { item: itemId, viewer, type, retraction = false, metadata = null, at } = parsed;
+  if (typeof itemId !== 'string' || !isItemId(itemId)) return invalid('item is no item id');
+  if (typeof viewer !== 'string' || !UUID.test(viewer)) return invalid('viewer is no viewer key');
+  if (!isType(type)) return invalid('type is unknown');
+  if (typeof retraction !== 'boolean' || (retraction && !isReactionType(type))) return invalid('retraction is wrong');
+  if (typeof at !== 'number' || !Number.isSafeInteger(at) || at < 0) return invalid('at is no time');
+  return {
+    ok: true,
+    interaction: { id, itemId, viewer, type, retraction, metadata, acceptedAtMs: at },
+  };
+}
+
+function invalid(detail: string): DecodedMessage {
+  return { ok: false, reason: 'INVALID_MESSAGE', detail };
+}
+
+function isType(value: unknown): value is InteractionType {
+  return TYPES.has(value);
+}
+
+function isRecord(value: JsonValue): value is { [key: string]: JsonValue } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,38 @@
+/** Where accepted interactions wait for a worker: RabbitMQ, or the outbox table in Postgres. */
+export interface InteractionQueue {
+  /**
+   * Resolves once every body is durable (the broker's publisher confirm, or the outbox row's commit), all or an error.
+   * After an error some may be durable all the same: a retry with the same ids is harmless.
+   * @throws UnavailableError the queue is away, full or past its deadline
+   */
+  publish(bodies: readonly Buffer[]): Promise<void>;
+}
+
+/** One message as a worker gets it. */
+export interface Delivery {
+  readonly body: Uint8Array;
+  /** How often it was handed out before without being settled. */
+  readonly redeliveries: number;
+  /** The outbox row it came from, or null when it came from the broker. */
+  readonly outboxSeq: bigint | null;
+}
+
+/** The worker's end of a queue. */
+export interface DeliverySource<D extends Delivery = Delivery> {
+  readonly name: 'rabbitmq' | 'outbox';
+  /**
+   * Hands every delivery to `onDelivery` until stopped, reconnecting for ever with backoff. At most the prefetch are
+   * unsettled at a time. Deliveries from before a reconnection come again; settling their old copies has no effect.
+   */
+  start(onDelivery: (delivery: D) => void): Promise<void>;
+  /** Forget these: called after they are recorded or rejected, in a committed transaction. Never throws. */
+  ack(deliveries: readonly D[]): void;
+  /** Hand these out again later: nothing was recorded. Never throws. */
+  requeue(deliveries: readonly D[]): void;
+  /** No new deliveries from here on; those handed out may still be settled. */
+  stop(): Promise<void>;
+  /** Gives everything back that is not settled and closes. */
+  close(): Promise<void>;
+  /** True while deliveries can come. */
+  ready(): boolean;
+}

@@ -1,0 +1,72 @@
+import type { KnownItems } from '../items/known-items.ts';
+import type { UserError } from '../items/user-error.ts';
+import type { Interaction } from './interaction.ts';
+import { encodeMessage } from './message.ts';
+import { parseInteraction, type ParsedInteraction, type RawInteraction } from './parse-interaction.ts';
+import type { PendingWrites } from './pending-writes.ts';
+import type { InteractionQueue } from './queue.ts';
+import type { ViewerKey } from './viewer-key.ts';
+
+export type RecordInteractionResult = ParsedInteraction;
+
+export interface RecordInteraction {
+  /**
+   * One result per input, in their order; each succeeds or fails alone. Resolves once all that are accepted are durable.
+   * @throws UnavailableError nothing is known to be durable; trying again with the same ids is harmless
+   */
+  record(viewer: ViewerKey, inputs: readonly RawInteraction[]): Promise<RecordInteractionResult[]>;
+}
+
+export interface RecordInteractionOptions {
+  readonly queue: InteractionQueue;
+  readonly pending: Pick<PendingWrites, 'add' | 'remove'>;
+  readonly known: KnownItems;
+  readonly maxAgeDays: number;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+}
+
+export function createRecordInteraction(options: RecordInteractionOptions): RecordInteraction {
+  const { queue, pending, known, maxAgeDays, clock } = options;
+
+  async function accept(interactions: readonly Interaction[]): Promise<void> {
+    const published = queue.publish(interactions.map(encodeMessage));
+    // In parallel: the preview costs no time, and is taken back should the queue refuse.
+    const previewed = pending.add(interactions);
+    try {
+      await published;
+    } catch (error) {
+      await previewed;
+      await pending.remove(interactions);
+      throw error;
+    }
+    await previewed;
+  }
+
+  return {
+    async record(viewer, inputs) {
+      const nowMs = clock();
+      const results = inputs.map((input) => parseInteraction(input, viewer, nowMs, maxAgeDays));
+      const unseen = results.flatMap((result) =>
+        result.ok && !known.has(result.interaction.itemId) ? [result.interaction.itemId] : [],
+      );
+      if (unseen.length > 0) {
+        const visible = await known.lookUp(unseen);
+        for (const [index, result] of results.entries()) {
+          const input = inputs[index];
+          if (!result.ok || input === undefined) continue;
+          const { itemId } = result.interaction;
+          if (!visible.has(itemId) && !known.has(itemId))
+            results[index] = { ok: false, userErrors: [itemNotFound(input)] };
+        }
+      }
+      const accepted = results.flatMap((result) => (result.ok ? [result.interaction] : []));
+      if (accepted.length > 0) await accept(accepted);
+      return results;
+    },
+  };
+}
+
+function itemNotFound({ path }: RawInteraction): UserError {
+  return { code: 'ITEM_NOT_FOUND', field: [...path, 'itemId'], message: 'There is no such item.' };
+}

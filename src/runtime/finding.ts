@@ -1,0 +1,7 @@
+/** What `npm run doctor` says of one part. */
+export interface Finding {
+  readonly part: string;
+  readonly ok: boolean;
+  /** What is well, or what is wrong and what to do about it. No secrets. */
+  readonly text: string;
+}
