@@ -1,0 +1,66 @@
+/**
+ * SQLSTATE classes and codes after which the same statement may succeed: connection, resources, operator intervention,
+ * serialization, deadlock, lock timeout, read-only (a failover), system errors.
+ */
+const TRANSIENT_SQLSTATE = /^(08|53|57|58|25006|40001|40P01|55P03|XX000)/;
+/** Prisma's own: cannot reach, timed out, closed, pool exhausted, transaction not started or expired. */
+const TRANSIENT_PRISMA = new Set(['P1000', 'P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2037']);
+const TRANSIENT_NODE = /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/;
+const TRANSIENT_TEXT =
+  /terminat(ed|ing)|timeout exceeded|Can't reach|not queryable|Server has closed|Connection ended|in recovery|not yet accepting|starting up|shutting down|server_login_retry|no more connections/i;
+
+/** Whether the fault may pass by itself; everything else is the statement's or the rows'. */
+export function isTransient(error: unknown): boolean {
+  for (const code of codesOf(error)) {
+    if (TRANSIENT_PRISMA.has(code) || TRANSIENT_SQLSTATE.test(code) || TRANSIENT_NODE.test(code)) return true;
+  }
+  return sqlState(error) === undefined && messagesOf(error).some((message) => TRANSIENT_TEXT.test(message));
+}
+
+/** Whether rows of the batch are at fault (data and constraint errors, or what the driver cannot even send), not the schema. */
+export function isFaultOfRows(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === undefined || /^2[23]/.test(state);
+}
+
+/** The five characters Postgres gave, wherever the driver adapter has put them. */
+export function sqlState(error: unknown): string | undefined {
+  return codesOf(error).find((code) => /^[0-9A-Z]{5}$/.test(code) && !/^P\d{4}$/.test(code));
+}
+
+function codesOf(error: unknown): string[] {
+  const codes: string[] = [];
+  for (const part of partsOf(error)) {
+    for (const key of ['originalCode', 'code']) {
+      const value = part[key];
+      if (typeof value === 'string') codes.push(value);
+    }
+    if (typeof part['kind'] === 'string' && part['kind'] === 'ConnectionClosed') codes.push('P1017');
+  }
+  return codes;
+}
+
+function messagesOf(error: unknown): string[] {
+  return partsOf(error).flatMap((part) =>
+    ['message', 'originalMessage'].flatMap((key) => (typeof part[key] === 'string' ? [part[key]] : [])),
+  );
+}
+
+/** The error, its causes, and what Prisma hangs below `meta`. */
+function partsOf(error: unknown, depth = 0): Record<string, unknown>[] {
+  if (typeof error !== 'object' || error === null || depth > 6) return [];
+  const part: Record<string, unknown> = {};
+  for (const key of [
+    'code',
+    'originalCode',
+    'kind',
+    'message',
+    'originalMessage',
+    'cause',
+    'meta',
+    'driverAdapterError',
+  ]) {
+    if (key in error) part[key] = Reflect.get(error, key);
+  }
+  return [part, ...['cause', 'meta', 'driverAdapterError'].flatMap((key) => partsOf(part[key], depth + 1))];
+}
