@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { addToken } from './cors.ts';
+import type { HttpAnswer } from './http-answer.ts';
+
+/**
+ * Completes the answer to a GET for caches between us and the client: an ETag (and 304 when the client has it), what the
+ * answer depends on, and `no-store` where nothing says otherwise. Public answers are the same for everybody, so only
+ * private ones vary by identity.
+ */
+export function completeGetAnswer(request: IncomingMessage, answer: HttpAnswer): HttpAnswer {
+  const { headers } = answer;
+  headers['vary'] = addToken(headers['vary'], 'Accept');
+  const policy = (headers['cache-control'] ??= 'no-store');
+  if (answer.status !== 200 || policy.includes('no-store')) return answer;
+  if (policy.includes('private')) headers['vary'] = addToken(headers['vary'], 'Authorization, X-Device-Id, X-User-Id');
+  const etag = `"${createHash('sha1').update(answer.body).digest('base64url')}"`;
+  headers['etag'] = etag;
+  if (!matches(request.headers['if-none-match'], etag)) return answer;
+  delete headers['content-type'];
+  return { status: 304, headers, body: '' };
+}
+
+/** Weak comparison (RFC 9110, 13.1.2): a proxy that compresses makes our tag a weak one. */
+function matches(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return header.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
+}

@@ -1,0 +1,34 @@
+import type { ApolloServerPlugin } from '@apollo/server';
+import type { ApiContext } from './context.ts';
+
+const STATUS: ReadonlyMap<unknown, number> = new Map([
+  ['BAD_USER_INPUT', 400],
+  ['UNAUTHENTICATED', 401],
+  ['FORBIDDEN', 403],
+  ['RATE_LIMITED', 429],
+  ['INTERNAL_SERVER_ERROR', 500],
+  ['SERVICE_UNAVAILABLE', 503],
+  ['SERVICE_BUSY', 503],
+]);
+
+/** An answer without any data has the status of its worst error; one with some data is 200. */
+export function createErrorStatusPlugin(): ApolloServerPlugin<ApiContext> {
+  return {
+    async requestDidStart() {
+      return {
+        async willSendResponse({ response }) {
+          if (response.body.kind !== 'single') return;
+          const { data, errors } = response.body.singleResult;
+          if (errors === undefined || (data !== null && data !== undefined)) return;
+          for (const { extensions } of errors) {
+            const status = STATUS.get(extensions?.['code']);
+            if (status !== undefined && status > (response.http.status ?? 0)) response.http.status = status;
+            const retryAfterSeconds = extensions?.['retryAfterSeconds'];
+            if (typeof retryAfterSeconds === 'number')
+              response.http.headers.set('retry-after', String(retryAfterSeconds));
+          }
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import { GraphQLError, parse, type ValidationRule } from 'graphql';
+import depthLimit from 'graphql-depth-limit';
+import { LRUCache } from 'lru-cache';
+import { createCostRule } from './cost-rule.ts';
+import { checkDocumentBounds } from './document-bounds.ts';
+
+const MAX_TOKENS = 2_000;
+const MAX_DEPTH = 10;
+/** A page of 100 with every field of its items costs about 5,000. */
+const MAX_COST = 20_000;
+
+/** What ApolloServer takes. */
+export interface ApolloLimits {
+  readonly parseOptions: { readonly maxTokens: number };
+  /** With it set, Apollo runs `validationRules` only on documents that are valid: depth-limit throws on others. */
+  readonly maxRecursiveSelections: number;
+  readonly validationRules: ValidationRule[];
+}
+
+export const APOLLO_LIMITS: ApolloLimits = {
+  parseOptions: { maxTokens: MAX_TOKENS },
+  maxRecursiveSelections: 500,
+  validationRules: [depthRule, createCostRule(MAX_COST)],
+};
+
+/** graphql-depth-limit gives back the context as its visitor; graphql-js wants a visitor. */
+function depthRule(context: Parameters<ValidationRule>[0]): ReturnType<ValidationRule> {
+  depthLimit(MAX_DEPTH)(context);
+  return {};
+}
+
+export interface DocumentCheck {
+  /** What is too large in the document, or null. Texts with syntax errors pass: Apollo names those. */
+  check(source: string): GraphQLError | null;
+}
+
+/** Bounds documents before they are validated; texts that passed once are remembered. */
+export function createDocumentCheck(): DocumentCheck {
+  const passed = new LRUCache<string, true>({
+    max: 5_000,
+    maxSize: 10_000_000,
+    sizeCalculation: (_, text) => text.length + 1,
+  });
+  return {
+    check(source) {
+      if (passed.get(source) !== undefined) return null;
+      let document;
+      try {
+        document = parse(source, { maxTokens: MAX_TOKENS, noLocation: true });
+      } catch {
+        return null;
+      }
+      const fault = checkDocumentBounds(document);
+      if (fault === null) passed.set(source, true);
+      return fault;
+    },
+  };
+}
