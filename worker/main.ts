@@ -1,0 +1,42 @@
+import { configOrExit, workerOptions } from '../src/config.ts';
+import { createDrainList } from '../src/runtime/drain-list.ts';
+import { createLogger } from '../src/runtime/logger.ts';
+import { createMetrics } from '../src/runtime/metrics.ts';
+import { createMetricsServer } from '../src/runtime/metrics-server.ts';
+import { createReadiness } from '../src/runtime/readiness.ts';
+import { exitOnSignal } from '../src/runtime/shutdown.ts';
+import { exitOnStartFault } from '../src/runtime/start-fault.ts';
+import { createPorts } from '../src/wiring.ts';
+import { startWorker } from './start-worker.ts';
+
+const DEFAULT_METRICS_PORT = 9465;
+
+/** `npm run worker`: queue -> batch -> Postgres. On the embedded Postgres it works beside a running `npm start`. */
+async function main(): Promise<void> {
+  const config = configOrExit({ servesApi: false });
+  const logger = createLogger(config.logLevel, 'worker');
+  const metrics = createMetrics();
+  const started = createDrainList(logger);
+  try {
+    const ports = await createPorts(config, { logger, metrics, role: 'command' });
+    started.add('ports', () => ports.close());
+    const worker = await startWorker(ports, { ...workerOptions(config), logger, metrics });
+    const readiness = createReadiness({
+      checks: [...ports.probes, { name: 'queue', required: true, check: async () => worker.fault() }],
+    });
+    const server = createMetricsServer({ registry: metrics.registry, readiness, logger });
+    started.add('metrics', () => server.close());
+    started.add('worker', async () => {
+      readiness.beginDraining();
+      await worker.stop();
+    });
+    const { port } = await server.listen({ host: config.host, port: config.metricsPort ?? DEFAULT_METRICS_PORT });
+    logger.info({ metricsPort: port }, 'the worker is running');
+  } catch (error) {
+    await started.drain();
+    throw error;
+  }
+  exitOnSignal({ logger, timeoutMs: config.shutdownTimeoutMs, drain: () => started.drain() });
+}
+
+main().catch(exitOnStartFault);

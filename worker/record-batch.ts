@@ -1,0 +1,152 @@
+import { decodeMessage } from '../src/interactions/message.ts';
+import type { PendingWrites } from '../src/interactions/pending-writes.ts';
+import type { Delivery, DeliverySource } from '../src/interactions/queue.ts';
+import {
+  PoisonBatchError,
+  type InteractionRecorder,
+  type RecordEntry,
+  type RecordResult,
+  type RejectedEntry,
+} from '../src/interactions/recorder.ts';
+import { UnavailableError } from '../src/runtime/errors.ts';
+import type { Logger } from '../src/runtime/logger.ts';
+import type { Metrics } from '../src/runtime/metrics.ts';
+import { backoffMs, pause } from './pause.ts';
+
+/** What came back more often may be what crashes workers: it is recorded alone, so that it takes no others with it. */
+const MAX_REDELIVERIES_IN_BATCH = 3;
+/** An error of no known kind is tried so often before the rows are suspected. */
+const TRIES_OF_UNKNOWN = 4;
+
+export interface BatchRecorderOptions {
+  readonly recorder: InteractionRecorder;
+  readonly pending: Pick<PendingWrites, 'remove'>;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** Once aborted, nothing is tried again: what is not recorded goes back to its queue. */
+  readonly signal: AbortSignal;
+}
+
+interface Item<D> {
+  readonly delivery: D;
+  readonly entry: RecordEntry;
+}
+
+/**
+ * Records deliveries and acknowledges each after the transaction that holds it, or the reason why it was rejected, has
+ * committed. Never rejects: what cannot be recorded for now is tried until it is, or handed back when the worker stops.
+ */
+export function createBatchRecorder(options: BatchRecorderOptions) {
+  const { recorder, pending, metrics, logger, signal } = options;
+
+  return async function recordBatch<D extends Delivery>(
+    source: Pick<DeliverySource<D>, 'ack' | 'requeue'>,
+    deliveries: readonly D[],
+  ): Promise<void> {
+    const batch: Item<D>[] = [];
+    const suspects: Item<D>[] = [];
+    const unreadable: { delivery: D; entry: RejectedEntry }[] = [];
+    for (const delivery of deliveries) {
+      const { body, outboxSeq } = delivery;
+      const decoded = decodeMessage(body);
+      if (!decoded.ok) {
+        const { reason, detail } = decoded;
+        unreadable.push({ delivery, entry: { body, outboxSeq, reason, detail, interaction: null } });
+      } else {
+        const item = { delivery, entry: { interaction: decoded.interaction, body, outboxSeq } };
+        (delivery.redeliveries > MAX_REDELIVERIES_IN_BATCH ? suspects : batch).push(item);
+      }
+    }
+    await reject(unreadable);
+    if (batch.length > 0) await record(batch);
+    for (const suspect of suspects) await record([suspect]);
+
+    async function record(items: readonly Item<D>[]): Promise<void> {
+      const entries = items.map(({ entry }) => entry);
+      const startedAtMs = performance.now();
+      const outcome = await untilSettled(async () => recorder.record(entries));
+      if (outcome.kind === 'stopped') return source.requeue(items.map(({ delivery }) => delivery));
+      if (outcome.kind === 'poison') {
+        metrics.recordFailures.inc({ kind: 'poison' });
+        const [only] = items;
+        if (items.length === 1 && only !== undefined) return rejectPoison(only, outcome.error);
+        const middle = Math.ceil(items.length / 2);
+        await record(items.slice(0, middle));
+        return record(items.slice(middle));
+      }
+      metrics.recordBatchDuration.observe((performance.now() - startedAtMs) / 1_000);
+      metrics.recordBatchSize.observe(items.length);
+      source.ack(items.map(({ delivery }) => delivery));
+      countResult(entries, outcome.value);
+      await forgetPending(outcome.value.rejected);
+    }
+
+    async function rejectPoison({ delivery, entry }: Item<D>, error: Error): Promise<void> {
+      logger.error({ error, interactionId: entry.interaction.id }, 'an interaction cannot be recorded: it is rejected');
+      await reject([{ delivery, entry: { ...entry, reason: 'RECORD_FAILED', detail: error.message } }]);
+    }
+
+    async function reject(items: readonly { delivery: D; entry: RejectedEntry }[]): Promise<void> {
+      if (items.length === 0) return;
+      const entries = items.map(({ entry }) => entry);
+      // Any row may be rejected, so whatever goes wrong here is no row's fault.
+      const outcome = await untilSettled(async () => recorder.reject(entries), Number.POSITIVE_INFINITY);
+      if (outcome.kind !== 'done') return source.requeue(items.map(({ delivery }) => delivery));
+      source.ack(items.map(({ delivery }) => delivery));
+      countRejected(entries);
+      await forgetPending(entries);
+    }
+  };
+
+  type Outcome<T> =
+    | { readonly kind: 'done'; readonly value: T }
+    | { readonly kind: 'poison'; readonly error: Error }
+    | { readonly kind: 'stopped' };
+
+  async function untilSettled<T>(work: () => Promise<T>, triesOfUnknown = TRIES_OF_UNKNOWN): Promise<Outcome<T>> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return { kind: 'done', value: await work() };
+      } catch (error) {
+        if (error instanceof PoisonBatchError) return { kind: 'poison', error };
+        if (!(error instanceof UnavailableError)) {
+          logger.error({ error, attempt }, 'recording failed for a reason unknown');
+          if (attempt + 1 >= triesOfUnknown) return { kind: 'poison', error: asError(error) };
+        } else if (attempt === 0) {
+          logger.warn({ error }, 'recording failed: trying again until it works');
+        }
+        metrics.recordFailures.inc({ kind: 'transient' });
+      }
+      await pause(backoffMs(attempt), signal);
+      if (signal.aborted) return { kind: 'stopped' };
+    }
+  }
+
+  function countResult(entries: readonly RecordEntry[], result: RecordResult): void {
+    metrics.recorded.inc({ outcome: 'recorded' }, result.recorded);
+    metrics.recorded.inc({ outcome: 'duplicate' }, result.duplicates);
+    metrics.recorded.inc({ outcome: 'discarded' }, result.discarded);
+    countRejected(result.rejected);
+    // Of a batch with duplicates in it nobody knows which they are, and theirs would be the age of a redelivery.
+    if (result.recorded !== entries.length) return;
+    const nowMs = Date.now();
+    for (const { interaction } of entries) {
+      metrics.freshness.observe(Math.max(0, nowMs - interaction.acceptedAtMs) / 1_000);
+    }
+  }
+
+  function countRejected(entries: readonly RejectedEntry[]): void {
+    if (entries.length === 0) return;
+    metrics.recorded.inc({ outcome: 'rejected' }, entries.length);
+    for (const { reason } of entries) metrics.rejected.inc({ reason });
+  }
+
+  async function forgetPending(entries: readonly RejectedEntry[]): Promise<void> {
+    const known = entries.flatMap(({ interaction }) => interaction ?? []);
+    if (known.length > 0) await pending.remove(known);
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

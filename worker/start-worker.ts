@@ -1,0 +1,78 @@
+import type { Delivery, DeliverySource } from '../src/interactions/queue.ts';
+import type { Ports } from '../src/ports.ts';
+import type { Logger } from '../src/runtime/logger.ts';
+import type { Metrics } from '../src/runtime/metrics.ts';
+import { createBatcher } from './batcher.ts';
+import { maintain } from './maintain.ts';
+import { createBatchRecorder } from './record-batch.ts';
+import { refreshStandings } from './refresh-standings.ts';
+import { replayNewer } from './replay-newer.ts';
+
+export type WorkerPorts = Pick<
+  Ports,
+  'recorder' | 'pending' | 'rejected' | 'standings' | 'maintenance' | 'createSources'
+>;
+
+export interface WorkerOptions {
+  readonly batch: { readonly maxItems: number; readonly maxWaitMs: number };
+  readonly maxAgeDays: number;
+  readonly retentionDays: number;
+  /** What is in hand when the worker stops gets so long to be recorded; then it goes back to its queue. */
+  readonly drainMs: number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface Worker {
+  /** Null when deliveries can come from every queue, else which cannot. */
+  fault(): string | null;
+  /** Takes no more deliveries, records what is in hand, acknowledges it and closes the queues. Not the other ports. */
+  stop(): Promise<void>;
+}
+
+/** Drains every queue into the recorder, keeps the standings fresh and the tables in order. Beside the API or alone. */
+export async function startWorker(ports: WorkerPorts, options: WorkerOptions): Promise<Worker> {
+  const { batch, drainMs, logger, metrics } = options;
+  const sources = ports.createSources();
+  const stopping = new AbortController();
+  const givingUp = new AbortController();
+  const recordBatch = createBatchRecorder({ ...ports, metrics, logger, signal: givingUp.signal });
+  const drains: (() => Promise<void>)[] = [];
+  let stopped: Promise<void> | undefined;
+
+  for (const source of sources) drains.push(await consume(source));
+  const loops = Promise.all([
+    refreshStandings({ ...ports, metrics, logger, signal: stopping.signal }),
+    maintain({ ...ports, ...options, signal: stopping.signal }),
+    replayNewer({ ...ports, logger, signal: stopping.signal }),
+  ]);
+
+  async function consume(source: DeliverySource): Promise<() => Promise<void>> {
+    const batcher = createBatcher<Delivery>({ ...batch, flush: async (deliveries) => recordBatch(source, deliveries) });
+    await source.start((delivery) => batcher.add(delivery));
+    return () => batcher.drain();
+  }
+
+  async function stop(): Promise<void> {
+    stopping.abort();
+    const giveUp = setTimeout(() => {
+      logger.warn({ drainMs }, 'not everything in hand could be recorded in time: it goes back to its queue');
+      givingUp.abort();
+    }, drainMs);
+    await Promise.all(sources.map(async (source) => source.stop()));
+    await Promise.all(drains.map(async (drain) => drain()));
+    clearTimeout(giveUp);
+    await Promise.all(sources.map(async (source) => source.close()));
+    await loops;
+    logger.info('the worker has stopped');
+  }
+
+  return {
+    fault() {
+      if (stopped !== undefined) return 'stopping';
+      const away = sources.filter((source) => !source.ready()).map(({ name }) => name);
+      return away.length === 0 ? null : `no deliveries from ${away.join(', ')}`;
+    },
+    stop: () => (stopped ??= stop()),
+  };
+}
