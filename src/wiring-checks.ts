@@ -1,0 +1,93 @@
+import type { Config } from './config.ts';
+import type { Finding } from './runtime/finding.ts';
+import type { Logger } from './runtime/logger.ts';
+import { findMigrationsDir, migrate, pendingMigrations } from './adapters/postgres-migrate.ts';
+import { examinePostgres } from './adapters/postgres-doctor.ts';
+import { connectForChecks } from './adapters/postgres-session.ts';
+import { examineRabbitmq } from './adapters/rabbitmq-doctor.ts';
+import { examineRedis } from './adapters/redis-doctor.ts';
+import { openPostgres } from './wiring.ts';
+
+export type MigrationOutcome =
+  | { readonly ok: true; readonly applied: readonly string[] }
+  | { readonly ok: false; readonly fault: string };
+
+/** Applies what is pending; refuses to go through PgBouncer, which would share the session that holds the lock. */
+export async function applyMigrations(config: Config, logger: Logger): Promise<MigrationOutcome> {
+  const { url, directUrl } = config.database;
+  if (url === null) {
+    const postgres = await openPostgres(config, { role: 'command', logger });
+    await postgres.stop();
+    return { ok: true, applied: postgres.migrated };
+  }
+  const name = directUrl === null ? 'DATABASE_URL' : 'DATABASE_DIRECT_URL';
+  const target = directUrl ?? url;
+  if (await isBehindPgBouncer(target)) {
+    const advice = directUrl === null ? 'set DATABASE_DIRECT_URL to Postgres itself' : 'point it at Postgres itself';
+    return { ok: false, fault: `${name}: leads through PgBouncer, where migrations are not safe: ${advice}` };
+  }
+  const { applied } = await migrate({ url: target, migrationsDir: findMigrationsDir() });
+  return { ok: true, applied };
+}
+
+/** What `npm run doctor` finds, part by part, each as soon as it is known. */
+export async function* examineParts(config: Config, logger: Logger): AsyncGenerator<Finding> {
+  yield* examineDatabase(config, logger);
+  const { amqpUrls, name } = config.queue;
+  if (amqpUrls.length === 0)
+    yield { part: 'Queue', ok: true, text: 'the outbox table in Postgres (AMQP_URL is not set)' };
+  for (const [index, url] of amqpUrls.entries()) {
+    const part = amqpUrls.length === 1 ? 'RabbitMQ (AMQP_URL)' : `RabbitMQ (AMQP_URL, node ${index + 1})`;
+    yield await examineRabbitmq(part, url, name);
+  }
+  if (config.cache.redisUrl === null)
+    yield { part: 'Cache', ok: true, text: 'in memory, per process (REDIS_URL is not set)' };
+  else yield await examineRedis(config.cache.redisUrl);
+}
+
+async function* examineDatabase(config: Config, logger: Logger): AsyncGenerator<Finding> {
+  const { directUrl, replicaUrls, replicaMaxLagMs } = config.database;
+  const embedded = config.database.url === null;
+  const part = embedded ? 'Embedded Postgres' : 'Postgres (DATABASE_URL)';
+  let postgres;
+  try {
+    postgres = await openPostgres(config, { role: 'command', logger });
+  } catch (error) {
+    yield { part, ok: false, text: error instanceof Error ? error.message : 'does not start' };
+    return;
+  }
+  try {
+    const finding = await examinePostgres({ part, url: postgres.url, replicaMaxLagMs: null });
+    yield finding;
+    if (directUrl !== null) yield await examineDirect(directUrl);
+    if (finding.ok) yield await examineMigrations(directUrl ?? postgres.url);
+    for (const [index, url] of replicaUrls.entries()) {
+      yield await examinePostgres({ part: `Replica ${index + 1} (DATABASE_REPLICA_URLS)`, url, replicaMaxLagMs });
+    }
+  } finally {
+    await postgres.stop();
+  }
+}
+
+async function examineDirect(url: string): Promise<Finding> {
+  const part = 'Postgres (DATABASE_DIRECT_URL)';
+  const finding = await examinePostgres({ part, url, replicaMaxLagMs: null });
+  if (!finding.ok || !(await isBehindPgBouncer(url))) return finding;
+  return { part, ok: false, text: 'leads through PgBouncer: point it at Postgres itself' };
+}
+
+async function examineMigrations(url: string): Promise<Finding> {
+  const part = 'Migrations';
+  try {
+    const pending = await pendingMigrations({ url, migrationsDir: findMigrationsDir() });
+    if (pending.length === 0) return { part, ok: true, text: 'all applied' };
+    return { part, ok: false, text: `pending: ${pending.join(', ')}; run npm run migrate` };
+  } catch (error) {
+    return { part, ok: false, text: error instanceof Error ? error.message : 'cannot be read' };
+  }
+}
+
+async function isBehindPgBouncer(url: string): Promise<boolean> {
+  await using session = await connectForChecks(url);
+  return session.behindPgBouncer;
+}

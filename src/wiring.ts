@@ -1,0 +1,192 @@
+import type { Config } from './config.ts';
+import { createFallbackQueue } from './interactions/fallback-queue.ts';
+import { measureQueue } from './interactions/measured-queue.ts';
+import type { DeliverySource, InteractionQueue } from './interactions/queue.ts';
+import type { Ports, ReadinessProbe } from './ports.ts';
+import { createDrainList } from './runtime/drain-list.ts';
+import type { Logger } from './runtime/logger.ts';
+import type { Metrics } from './runtime/metrics.ts';
+import { startEmbeddedPostgres } from './adapters/embedded-postgres.ts';
+import { createKeyvCache } from './adapters/keyv-cache.ts';
+import { createMemoryPendingWrites } from './adapters/memory-pending-writes.ts';
+import { createPostgresEraser } from './adapters/postgres-eraser.ts';
+import { createPostgresInteractionReader } from './adapters/postgres-interaction-reader.ts';
+import { createPostgresItemStore } from './adapters/postgres-item-store.ts';
+import { findMigrationsDir, migrate, pendingMigrations } from './adapters/postgres-migrate.ts';
+import { createOutboxQueue, createOutboxSource } from './adapters/postgres-outbox.ts';
+import { createPostgresMaintenance } from './adapters/postgres-partitions.ts';
+import { createPostgresPopularityReader } from './adapters/postgres-popularity-reader.ts';
+import { createPostgresRankingStore } from './adapters/postgres-ranking-store.ts';
+import { createPostgresRecorder } from './adapters/postgres-recorder.ts';
+import { createPostgresRejectedStore } from './adapters/postgres-rejected-store.ts';
+import { createPostgresStandings } from './adapters/postgres-standings.ts';
+import { createDatabase, type Database } from './adapters/prisma-database.ts';
+import { connectRabbitmqQueue } from './adapters/rabbitmq-queue.ts';
+import { createRabbitmqSource } from './adapters/rabbitmq-source.ts';
+import { connectRedis } from './adapters/redis-connection.ts';
+import { createRedisPendingWrites } from './adapters/redis-pending-writes.ts';
+
+const CACHE_DEADLINE_MS = 50;
+/** How soon an accepted interaction is found where the outbox is the queue, and where it only steps in. */
+const OUTBOX_POLL_MS = 25;
+const OUTBOX_FALLBACK_POLL_MS = 250;
+
+export interface WiringOptions {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** On the embedded Postgres: `server` is the one that serves from the folder, a `command` works beside it. */
+  readonly role: 'server' | 'command';
+}
+
+/** Chooses every part by what is configured: the one place where adapters are named. */
+export async function createPorts(config: Config, options: WiringOptions): Promise<Ports> {
+  const { logger, metrics } = options;
+  const open = createDrainList(logger);
+  try {
+    const postgres = await openPostgres(config, options);
+    open.add('Postgres', () => postgres.stop());
+    const database = createDatabase({
+      url: postgres.url,
+      replicaUrls: config.database.replicaUrls,
+      poolSize: config.database.poolSize,
+      replicaMaxLagMs: config.database.replicaMaxLagMs,
+      logger,
+      metrics,
+    });
+    open.add('database', () => database.close());
+    // Both wait a moment for servers that may be away.
+    const [queue, store] = await Promise.all([openQueue(config, database, options), openStore(config, options)]);
+    open.add('store', () => store.close());
+    open.add('queue', () => queue.close());
+    return {
+      queue: queue.queue,
+      createSources: () => queue.createSources(),
+      cache: store.cache,
+      pending: store.pending,
+      recorder: createPostgresRecorder(database),
+      interactions: createPostgresInteractionReader(database),
+      rejected: createPostgresRejectedStore(database),
+      eraser: createPostgresEraser(database),
+      items: createPostgresItemStore(database),
+      rankings: createPostgresRankingStore(database),
+      popularity: createPostgresPopularityReader(database),
+      standings: createPostgresStandings({ database }),
+      maintenance: createPostgresMaintenance(database),
+      probes: [...postgresProbes(config, database, postgres.url), ...queue.probes, ...store.probes],
+      close: () => open.drain(),
+    };
+  } catch (error) {
+    await open.drain();
+    throw error;
+  }
+}
+
+export interface OpenPostgres {
+  /** With the password: not for logs. */
+  readonly url: string;
+  readonly embedded: boolean;
+  /** Migrations that were applied just now. */
+  readonly migrated: readonly string[];
+  stop(): Promise<void>;
+}
+
+/** The configured one, or the embedded one with every migration applied. */
+export async function openPostgres(
+  config: Config,
+  { role, logger }: Omit<WiringOptions, 'metrics'>,
+): Promise<OpenPostgres> {
+  const { url } = config.database;
+  if (url !== null) return { url, embedded: false, migrated: [], stop: async () => undefined };
+  const embedded = await startEmbeddedPostgres({ dataDir: config.database.dataDir, role, logger });
+  try {
+    const { applied } = await migrate({ url: embedded.url, migrationsDir: findMigrationsDir() });
+    return { url: embedded.url, embedded: true, migrated: applied, stop: () => embedded.stop() };
+  } catch (error) {
+    await embedded.stop();
+    throw error;
+  }
+}
+
+interface OpenQueue {
+  readonly queue: InteractionQueue;
+  createSources(): DeliverySource[];
+  readonly probes: readonly ReadinessProbe[];
+  close(): Promise<void>;
+}
+
+async function openQueue(config: Config, database: Database, { logger, metrics }: WiringOptions): Promise<OpenQueue> {
+  const { amqpUrls: urls, name: queueName, prefetch, publishDeadlineMs: deadlineMs, maxInFlight } = config.queue;
+  const outbox = measureQueue('outbox', createOutboxQueue(database), metrics);
+  const outboxSource = (pollMs: number): DeliverySource => createOutboxSource({ database, prefetch, pollMs, logger });
+  if (urls.length === 0) {
+    return {
+      queue: outbox,
+      createSources: () => [outboxSource(OUTBOX_POLL_MS)],
+      probes: [],
+      close: async () => undefined,
+    };
+  }
+  const rabbitmq = await connectRabbitmqQueue({ urls, queueName, deadlineMs, maxInFlight, logger });
+  return {
+    queue: createFallbackQueue({ first: measureQueue('rabbitmq', rabbitmq, metrics), second: outbox }),
+    createSources: () => [
+      createRabbitmqSource({ urls, queueName, prefetch, logger }),
+      outboxSource(OUTBOX_FALLBACK_POLL_MS),
+    ],
+    probes: [{ name: 'rabbitmq', required: false, check: async () => rabbitmq.fault() }],
+    close: () => rabbitmq.close(),
+  };
+}
+
+interface OpenStore extends Pick<Ports, 'cache' | 'pending'> {
+  readonly probes: readonly ReadinessProbe[];
+  close(): Promise<void>;
+}
+
+async function openStore(config: Config, { logger, metrics }: WiringOptions): Promise<OpenStore> {
+  const url = config.cache.redisUrl;
+  if (url === null) {
+    return {
+      cache: createKeyvCache(null),
+      pending: createMemoryPendingWrites(),
+      probes: [],
+      close: async () => undefined,
+    };
+  }
+  const redis = await connectRedis({ url, deadlineMs: CACHE_DEADLINE_MS, logger, metrics });
+  return {
+    cache: createKeyvCache(redis),
+    pending: createRedisPendingWrites(redis),
+    probes: [{ name: 'redis', required: false, check: () => redis.check() }],
+    close: () => redis.close(),
+  };
+}
+
+function postgresProbes(config: Config, database: Database, url: string): ReadinessProbe[] {
+  const probe = (name: string, required: boolean, find: () => Promise<string | null>): ReadinessProbe => ({
+    name,
+    required,
+    check: () => find().catch(wordsOf),
+  });
+  let migrated = false;
+  const probes = [
+    probe('postgres', true, async () => {
+      const rows = await database.primary(
+        (client) => client.$queryRaw<{ standby: boolean }[]>`SELECT pg_is_in_recovery() AS standby`,
+      );
+      return rows[0]?.standby === false ? null : 'is a read-only standby';
+    }),
+    probe('migrations', true, async () => {
+      // Once applied they stay; a process is not asked to look again twice a second for ever.
+      const pending = migrated ? [] : await pendingMigrations({ url, migrationsDir: findMigrationsDir() });
+      migrated = pending.length === 0;
+      return migrated ? null : `${pending.length} pending: npm run migrate`;
+    }),
+  ];
+  if (config.database.replicaUrls.length === 0) return probes;
+  return [...probes, probe('replicas', false, async () => database.replicaFaults().join('; ') || null)];
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'failed';
+}
