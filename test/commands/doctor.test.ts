@@ -1,0 +1,101 @@
+import { connect } from 'amqplib';
+import { expect, inject, it } from 'vitest';
+import { createTestDatabase } from '../servers/create-test-database.ts';
+import { createTestRedis } from '../servers/create-test-redis.ts';
+import { startPgbouncer } from '../servers/start-pgbouncer.ts';
+import { testQueue } from '../servers/test-queue.ts';
+import { runCommand } from './run-command.ts';
+
+const AWAY = '127.0.0.1:1';
+
+function lines(stdout: string): string[] {
+  return stdout.trim().split('\n');
+}
+
+it('doctor names a migration that is pending, and exits 0 once every real part is well', async () => {
+  await using database = await createTestDatabase();
+  await using pgbouncer = await startPgbouncer({ postgres: { url: database.url } });
+  const { url: amqpUrl, queue } = testQueue();
+  const env = {
+    DATABASE_URL: pgbouncer.url,
+    DATABASE_DIRECT_URL: database.url,
+    DATABASE_REPLICA_URLS: database.replicaUrls.join(','),
+    DATABASE_REPLICA_MAX_LAG_MS: '60000',
+    AMQP_URL: amqpUrl,
+    QUEUE_NAME: queue,
+    REDIS_URL: (await createTestRedis()).url,
+  };
+  const before = await runCommand('doctor', env);
+  expect(before.exitCode).toBe(1);
+  expect(lines(before.stdout).filter((line) => line.startsWith('FAULT'))).toEqual([
+    expect.stringMatching(/Migrations: pending: \d+_init.*npm run migrate/),
+  ]);
+
+  expect((await runCommand('migrate', env)).exitCode).toBe(0);
+  const after = await runCommand('doctor', env);
+  expect(lines(after.stdout)).toEqual([
+    expect.stringMatching(/^ok +Postgres \(DATABASE_URL\): Postgres \d+.*; behind PgBouncer 1\.\d+/),
+    expect.stringMatching(/^ok +Postgres \(DATABASE_DIRECT_URL\): Postgres \d+/),
+    expect.stringMatching(/^ok +Migrations: all applied$/),
+    expect.stringMatching(/^ok +Replica 1 \(DATABASE_REPLICA_URLS\): Postgres \d+.* ms behind$/),
+    expect.stringMatching(/^ok +RabbitMQ \(AMQP_URL\): RabbitMQ \d+\.\d+.*not there yet/),
+    expect.stringMatching(/^ok +Redis \(REDIS_URL\): Redis \d+\.\d+/),
+  ]);
+  expect(after.exitCode).toBe(0);
+});
+
+it('doctor tells a replica from a primary, both ways', async () => {
+  await using database = await createTestDatabase();
+  const [replicaUrl = ''] = database.replicaUrls;
+  const { stdout, exitCode } = await runCommand('doctor', {
+    DATABASE_URL: replicaUrl,
+    DATABASE_REPLICA_URLS: database.url,
+  });
+  expect(exitCode).toBe(1);
+  expect(stdout).toMatch(/^FAULT +Postgres \(DATABASE_URL\): .*it is a replica/m);
+  expect(stdout).toMatch(/^FAULT +Replica 1 .*it is no replica/m);
+});
+
+it('doctor finds a queue of another type, and does not touch it', async () => {
+  const { url, queue } = testQueue();
+  const connection = await connect(url);
+  const channel = await connection.createChannel();
+  await channel.assertQueue(queue, { durable: true });
+  try {
+    await using database = await createTestDatabase();
+    const { stdout } = await runCommand('doctor', { DATABASE_URL: database.url, AMQP_URL: url, QUEUE_NAME: queue });
+    expect(stdout).toMatch(/^FAULT +RabbitMQ .*PRECONDITION_FAILED.*quorum queue/m);
+    expect(await channel.checkQueue(queue)).toMatchObject({ queue });
+  } finally {
+    await channel.deleteQueue(queue);
+    await connection.close();
+  }
+});
+
+it('doctor says of every part that is away that it is, without a password', async () => {
+  const outcome = await runCommand('doctor', {
+    DATABASE_URL: `postgres://app:hunter2@${AWAY}/x`,
+    AMQP_URL: `amqp://app:hunter2@${AWAY},${inject('sharedServers').amqpUrl}`,
+    REDIS_URL: `redis://:hunter2@${AWAY}`,
+  });
+  expect(outcome.exitCode).toBe(1);
+  expect(lines(outcome.stdout)).toEqual([
+    expect.stringMatching(/^FAULT +Postgres \(DATABASE_URL\): cannot be reached: .*ECONNREFUSED/),
+    expect.stringMatching(/^FAULT +RabbitMQ \(AMQP_URL, node 1\): cannot be reached: .*ECONNREFUSED/),
+    expect.stringMatching(/^ok +RabbitMQ \(AMQP_URL, node 2\)/),
+    expect.stringMatching(/^FAULT +Redis \(REDIS_URL\): cannot be reached: .*ECONNREFUSED/),
+  ]);
+  expect(outcome.stdout + outcome.stderr).not.toContain('hunter2');
+});
+
+it('doctor and the worker exit 78 on a bad configuration, with a line for each fault', async () => {
+  for (const command of ['doctor', 'worker']) {
+    const outcome = await runCommand(command, { METRICS_PORT: 'abc', AMQP_URL: 'kafka://app:hunter2@q' });
+    expect(outcome.exitCode).toBe(78);
+    expect(lines(outcome.stderr)).toEqual([
+      expect.stringMatching(/^METRICS_PORT: /),
+      expect.stringMatching(/^AMQP_URL: /),
+    ]);
+    expect(outcome.stderr).not.toContain('hunter2');
+  }
+});

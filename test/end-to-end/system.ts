@@ -1,0 +1,103 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { startCommand, type RunningCommand } from '../commands/start-command.ts';
+import { runCommand } from '../commands/run-command.ts';
+import { createTestDatabase } from '../servers/create-test-database.ts';
+import { createTestRedis } from '../servers/create-test-redis.ts';
+import { testQueue } from '../servers/test-queue.ts';
+import { testDirectory } from '../servers/test-run.ts';
+
+export interface System {
+  /** Of the API. */
+  readonly url: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** The primary, where there is one to look into. */
+  readonly databaseUrl: string | null;
+  readonly worker: RunningCommand | null;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Nothing configured: `npm start` on an empty folder, worker inside. */
+export async function startEmbedded(): Promise<System> {
+  const env = { DATA_DIR: testDirectory('data'), LOG_LEVEL: 'warn' };
+  const main = await startCommand('main', env);
+  return {
+    url: main.url,
+    env,
+    databaseUrl: null,
+    worker: null,
+    [Symbol.asyncDispose]: () => main[Symbol.asyncDispose](),
+  };
+}
+
+/** RabbitMQ, Redis, Postgres and its streaming replica; API and worker as processes of their own. */
+export async function startOnServers(more: Readonly<Record<string, string>> = {}): Promise<System> {
+  const database = await createTestDatabase();
+  const { url: redisUrl } = await createTestRedis();
+  const { url: amqpUrl, queue } = testQueue();
+  const env = {
+    DATABASE_URL: database.url,
+    DATABASE_REPLICA_URLS: database.replicaUrls.join(','),
+    REDIS_URL: redisUrl,
+    AMQP_URL: amqpUrl,
+    QUEUE_NAME: queue,
+    LOG_LEVEL: 'warn',
+    ...more,
+  };
+  const migrated = await runCommand('migrate', env);
+  if (migrated.exitCode !== 0) throw new Error(migrated.stderr);
+  const api = await startCommand('api', env);
+  const worker = await startCommand('worker', env);
+  return {
+    url: api.url,
+    env,
+    databaseUrl: database.url,
+    worker,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([api[Symbol.asyncDispose](), worker[Symbol.asyncDispose]()]);
+      await database.drop();
+    },
+  };
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  // What a client gets is checked by what the tests expect of it.
+  readonly body: {
+    data?: Record<string, unknown> | null;
+    errors?: { message: string; extensions: { code: string } }[];
+  };
+}
+
+export async function ask(
+  system: System,
+  query: string,
+  variables: Record<string, unknown> = {},
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const response = await fetch(`${system.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ query, variables }),
+  });
+  return { status: response.status, headers: response.headers, body: JSON.parse(await response.text()) };
+}
+
+export const as = (userId: string): Record<string, string> => ({ 'x-user-id': userId });
+export const asAdmin = { 'x-user-id': 'root', 'x-user-role': 'admin' };
+
+/** Asks until the answer is right, and fails with the last answer when it is not within the deadline. */
+export async function askUntil(
+  question: () => Promise<Answer>,
+  isRight: (data: Record<string, unknown>) => boolean,
+  deadlineMs: number,
+): Promise<number> {
+  const started = performance.now();
+  for (;;) {
+    const { body } = await question();
+    const elapsed = performance.now() - started;
+    if (body.data && isRight(body.data)) return elapsed;
+    if (elapsed > deadlineMs) throw new Error(`not right within ${deadlineMs} ms: ${JSON.stringify(body)}`);
+    await delay(20);
+  }
+}

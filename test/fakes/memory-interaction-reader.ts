@@ -1,0 +1,57 @@
+import { isReactionType, type Interaction } from '../../src/interactions/interaction.ts';
+import type { InteractionReader, ReactionRow } from '../../src/interactions/interaction-reader.ts';
+import { applyReactionEvents } from '../../src/interactions/reaction.ts';
+import type { RejectionReason } from '../../src/interactions/recorder.ts';
+
+export interface MemoryInteractionReader extends InteractionReader {
+  readonly recorded: Interaction[];
+  readonly rejected: { interaction: Interaction; reason: RejectionReason }[];
+  readonly calls: { find: number; recent: number; reactions: (readonly string[] | null)[] };
+}
+
+export function createMemoryInteractionReader(): MemoryInteractionReader {
+  function reactionRows(viewer: string): ReactionRow[] {
+    const rows = new Map<string, ReactionRow>();
+    for (const interaction of reader.recorded) {
+      const { type, itemId } = interaction;
+      if (interaction.viewer !== viewer || !isReactionType(type)) continue;
+      const events = reader.recorded.filter(
+        (other) => other.viewer === viewer && other.itemId === itemId && other.type === type,
+      );
+      rows.set(`${type}:${itemId}`, {
+        itemId,
+        type,
+        state: applyReactionEvents({ sinceId: null, retractedId: null }, events),
+      });
+    }
+    return [...rows.values()];
+  }
+  const reader: MemoryInteractionReader = {
+    recorded: [],
+    rejected: [],
+    calls: { find: 0, recent: 0, reactions: [] },
+    async find(id, viewer) {
+      reader.calls.find += 1;
+      const isOurs = (interaction: Interaction): boolean =>
+        interaction.id === id && (viewer === null || interaction.viewer === viewer);
+      const interaction = reader.recorded.find(isOurs);
+      if (interaction !== undefined) return { status: 'RECORDED', interaction };
+      const rejected = reader.rejected.find((row) => isOurs(row.interaction));
+      return rejected === undefined ? null : { status: 'REJECTED', ...rejected };
+    },
+    async recent(viewer, beforeId, limit) {
+      reader.calls.recent += 1;
+      return reader.recorded
+        .filter((interaction) => interaction.viewer === viewer && (beforeId === null || interaction.id < beforeId))
+        .sort((a, b) => (a.id < b.id ? 1 : -1))
+        .slice(0, limit);
+    },
+    async reactions(viewer, itemIds, limit) {
+      reader.calls.reactions.push(itemIds);
+      return reactionRows(viewer)
+        .filter((row) => (itemIds === null ? row.state.sinceId !== null : itemIds.includes(row.itemId)))
+        .slice(0, limit);
+    },
+  };
+  return reader;
+}

@@ -1,0 +1,46 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { createDatabase, type Database } from '../src/adapters/prisma-database.ts';
+import { createLogger } from '../src/runtime/logger.ts';
+import { createMetrics, type Metrics } from '../src/runtime/metrics.ts';
+import { createTestDatabase, type TestDatabase } from './servers/create-test-database.ts';
+import { query } from './servers/query.ts';
+
+export interface MigratedDatabase {
+  readonly database: Database;
+  readonly server: TestDatabase;
+  readonly metrics: Metrics;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** The migrations' SQL in order. */
+export async function migrations(): Promise<string[]> {
+  const folder = new URL('../prisma/migrations/', import.meta.url);
+  const names = (await readdir(folder, { withFileTypes: true }))
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+  return Promise.all(names.toSorted().map((name) => readFile(new URL(`${name}/migration.sql`, folder), 'utf8')));
+}
+
+/** A fresh database with every migration, on the shared Postgres with its replica; gone when disposed. */
+export async function createMigratedDatabase(): Promise<MigratedDatabase> {
+  const server = await createTestDatabase();
+  for (const sql of await migrations()) await query(server.url, sql);
+  const metrics = createMetrics();
+  const database = createDatabase({
+    url: server.url,
+    replicaUrls: server.replicaUrls,
+    poolSize: 4,
+    replicaMaxLagMs: 5_000,
+    logger: createLogger('silent', 'test'),
+    metrics,
+  });
+  return {
+    database,
+    server,
+    metrics,
+    async [Symbol.asyncDispose]() {
+      await database.close();
+      await server.drop();
+    },
+  };
+}

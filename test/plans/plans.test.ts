@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createPostgresInteractionReader } from '../../src/adapters/postgres-interaction-reader.ts';
+import { createPostgresItemStore } from '../../src/adapters/postgres-item-store.ts';
+import { createPostgresPopularityReader } from '../../src/adapters/postgres-popularity-reader.ts';
+import { createPostgresRankingStore } from '../../src/adapters/postgres-ranking-store.ts';
+import { createPostgresRecorder } from '../../src/adapters/postgres-recorder.ts';
+import { createPostgresStandings } from '../../src/adapters/postgres-standings.ts';
+import type { Database } from '../../src/adapters/prisma-database.ts';
+import { viewerKeyOf } from '../../src/interactions/viewer-key.ts';
+import type { Ranking } from '../../src/popularity/ranking.ts';
+import { createMigratedDatabase, type MigratedDatabase } from '../migrated-database.ts';
+import { query } from '../servers/query.ts';
+import { entries, interaction } from '../recording/fixture.ts';
+import { explainedDatabase, type PlanNode } from './explained-database.ts';
+
+const ITEMS = 60_000;
+/** Tables that grow with use; a scan of one would cost more every day. */
+const GROWING = /^(items|interactions|people|reactions|minutes|hours|days|totals|standings)(_\d{6})?$/;
+
+let migrated: MigratedDatabase;
+let rankings: readonly Ranking[];
+
+beforeAll(async () => {
+  migrated = await createMigratedDatabase();
+  const { database, server } = migrated;
+  const hour = Math.floor(Date.now() / 3_600_000);
+  await query(
+    server.url,
+    `
+    INSERT INTO items (id, title, category, attributes)
+      SELECT 'item-' || n, 'x', 'c' || n % 5, jsonb_build_object('about', repeat(md5(n::text), 8)) FROM generate_series(1, ${ITEMS}) n;
+    INSERT INTO hours SELECT key, ${hour} - h * 7 % 700, 'VIEW', 3, 2 FROM items, generate_series(1, 6) h ON CONFLICT DO NOTHING;
+    INSERT INTO days SELECT item_key, hour / 24, type, sum(events), sum(people) FROM hours GROUP BY 1, 2, 3;
+    INSERT INTO totals SELECT item_key, type, sum(events), sum(people) FROM hours GROUP BY 1, 2;
+    INSERT INTO minutes SELECT key, ${hour} * 60 - (key * 7) % 2800, 'VIEW', 3, 2 FROM items;
+    SELECT ensure_month(now());
+    INSERT INTO interactions SELECT (left(uuid_at(now() - n * interval '1 millisecond')::text, 14) || '7' || right(md5(n::text), 3)
+      || '-8' || right(gen_random_uuid()::text, 16))::uuid, gen_random_uuid(), n % ${ITEMS} + 1, 'VIEW', false
+      FROM generate_series(1, 50000) n ON CONFLICT DO NOTHING;
+    INSERT INTO reactions SELECT gen_random_uuid(), n % ${ITEMS} + 1, 'LIKE' FROM generate_series(1, 50000) n;
+    INSERT INTO people SELECT gen_random_uuid(), n % ${ITEMS} + 1, ${hour}, ${hour} * 60, 'VIEW' FROM generate_series(1, 50000) n;`,
+  );
+  const standings = createPostgresStandings({ database });
+  while ((await standings.refresh()).more);
+  await query(server.url, 'ANALYZE');
+  rankings = await createPostgresRankingStore(database).list();
+});
+afterAll(() => migrated[Symbol.asyncDispose]());
+
+const ids = Array.from({ length: 100 }, (_, n) => `item-${n * 500 + 1}`);
+const viewer = viewerKeyOf({ userId: 'ann' });
+const id = interaction().id;
+const ranking = (name: string): Ranking => {
+  const found = rankings.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`no ranking ${name}`);
+  return found;
+};
+
+const HOT: [string, (database: Database) => Promise<unknown>][] = [
+  [
+    'the first page of a standing',
+    (db) => createPostgresPopularityReader(db).standings(ranking('popular'), 'WEEK', null, null, 101),
+  ],
+  [
+    'a later page of a category',
+    (db) =>
+      createPostgresPopularityReader(db).standings(
+        ranking('trending'),
+        null,
+        'c1',
+        { sortKey: 1, itemId: 'item-5' },
+        101,
+      ),
+  ],
+  ['counts of a page by hour', (db) => createPostgresPopularityReader(db).counts(ids, 'HOUR', new Date())],
+  ['counts of a page by week', (db) => createPostgresPopularityReader(db).counts(ids, 'WEEK', new Date())],
+  ['counts of a page of all time', (db) => createPostgresPopularityReader(db).counts(ids, 'ALL_TIME', new Date())],
+  ['items by id', (db) => createPostgresItemStore(db).find(ids)],
+  ['known items', (db) => createPostgresItemStore(db).known(ids)],
+  ['what changed in the catalogue', (db) => createPostgresItemStore(db).changes()],
+  ['one interaction', (db) => createPostgresInteractionReader(db).find(id, viewer)],
+  ['recent interactions of a viewer', (db) => createPostgresInteractionReader(db).recent(viewer, id, 20)],
+  ['reactions of a viewer to a page', (db) => createPostgresInteractionReader(db).reactions(viewer, ids, 200)],
+  ['all reactions of a viewer', (db) => createPostgresInteractionReader(db).reactions(viewer, null, 100)],
+  [
+    'recording a batch',
+    (db) =>
+      createPostgresRecorder(db).record(
+        entries(
+          ...ids.map((itemId) => interaction({ itemId, type: 'LIKE' })),
+          ...ids.map((itemId) => interaction({ itemId })),
+        ),
+      ),
+  ],
+  ['refreshing the standings', (db) => createPostgresStandings({ database: db }).refresh()],
+];
+
+test.each(HOT)('%s never scans a growing table', async (_, run) => {
+  const nodes: PlanNode[] = [];
+  await run(explainedDatabase(migrated.database, nodes));
+  expect(nodes.length).toBeGreaterThan(0);
+  const scanned = nodes.filter((node) => node['Node Type'] === 'Seq Scan' && GROWING.test(node['Relation Name'] ?? ''));
+  expect(scanned.map((node) => node['Relation Name'])).toEqual([]);
+});
+
+test.each(HOT.slice(0, 8))('%s never touches raw interactions', async (_, run) => {
+  const nodes: PlanNode[] = [];
+  await run(explainedDatabase(migrated.database, nodes));
+  expect(
+    nodes.map((node) => node['Relation Name'] ?? '').filter((name) => /^(interactions|people)/.test(name)),
+  ).toEqual([]);
+});
+
+test('a page of a standing is one walk down its index', async () => {
+  const nodes: PlanNode[] = [];
+  await createPostgresPopularityReader(explainedDatabase(migrated.database, nodes)).standings(
+    ranking('popular'),
+    'WEEK',
+    null,
+    null,
+    21,
+  );
+  expect(nodes.map((node) => node['Index Name'])).toContain('standings_order_idx');
+});

@@ -1,0 +1,214 @@
+import { expect, test } from 'vitest';
+import { createPostgresEraser } from '../../src/adapters/postgres-eraser.ts';
+import { createPostgresRecorder } from '../../src/adapters/postgres-recorder.ts';
+import { createOutboxQueue } from '../../src/adapters/postgres-outbox.ts';
+import { createPostgresRejectedStore } from '../../src/adapters/postgres-rejected-store.ts';
+import { encodeMessage } from '../../src/interactions/message.ts';
+import { PoisonBatchError } from '../../src/interactions/recorder.ts';
+import { UnavailableError } from '../../src/runtime/errors.ts';
+import { viewerKeyOf } from '../../src/interactions/viewer-key.ts';
+import { resetStatementCounts, statementCounts } from '../servers/statement-counts.ts';
+import { createRecording, entries, interaction } from './fixture.ts';
+
+const HOUR = 3_600_000;
+
+test('a batch that comes again counts once', async () => {
+  await using recording = await createRecording(['a', 'b']);
+  const batch = entries(
+    interaction(),
+    interaction({ itemId: 'b', type: 'LIKE' }),
+    interaction({ type: 'PURCHASE', metadata: { price: 3 } }),
+  );
+  expect(await recording.recorder.record(batch)).toMatchObject({ recorded: 3, duplicates: 0 });
+  expect(await recording.recorder.record([...batch, ...batch])).toMatchObject({
+    recorded: 0,
+    duplicates: 6,
+    rejected: [],
+  });
+  expect(await recording.totals()).toEqual(['a VIEW 1 1', 'a PURCHASE 1 1', 'b LIKE 1 1']);
+});
+
+test('a person counts once per item, type and hour, and every event counts', async () => {
+  await using recording = await createRecording(['a']);
+  const hour = Math.floor(Date.now() / HOUR) * HOUR - HOUR;
+  await recording.recorder.record(
+    entries(
+      interaction({ atMs: hour }),
+      interaction({ atMs: hour + 59 * 60_000 }),
+      interaction({ atMs: hour, user: 'bob' }),
+    ),
+  );
+  await recording.recorder.record(entries(interaction({ atMs: hour + 5_000 }), interaction({ atMs: hour - 1 })));
+  expect(await recording.totals()).toEqual(['a VIEW 5 3']);
+});
+
+test.each([
+  ['like, un-like, like', ['L1', 'R2', 'L3'], 3],
+  ['the un-like arrives last', ['L1', 'L3', 'R2'], 3],
+  ['the un-like arrives last, after two repeats', ['L1', 'L4', 'L3', 'R2'], 3],
+  ['the un-like is the latest', ['L1', 'L2', 'R3'], null],
+  ['the un-like of the past arrives first', ['R2', 'L1'], null],
+  ['an earlier like arrives after the later one', ['L3', 'L1'], 1],
+  ['un-liked twice', ['L1', 'R2', 'R4', 'L3', 'L5'], 5],
+])('a reaction stands by time, not by arrival: %s', async (_, events, since) => {
+  for (const batches of [[events], events.map((event) => [event])]) {
+    await using recording = await createRecording(['a']);
+    const day = 24 * HOUR;
+    const start = Math.floor(Date.now() / day) * day - 10 * day;
+    for (const batch of batches) {
+      const made = batch.map((event) => {
+        const at = Number(event.slice(1));
+        return interaction({ type: 'LIKE', retraction: event.startsWith('R'), atMs: start + at * day, name: event });
+      });
+      await recording.recorder.record(entries(...made));
+    }
+    const days = await recording.sql('SELECT day, events, people FROM days WHERE events <> 0 OR people <> 0');
+    const expected = since === null ? [] : [{ day: start / day + since, events: 1, people: 1 }];
+    expect(days).toEqual(expected);
+    expect(await recording.totals()).toEqual(since === null ? [] : ['a LIKE 1 1']);
+  }
+});
+
+test('an id used again for something else is rejected, and the first record stays', async () => {
+  await using recording = await createRecording(['a', 'b']);
+  const first = interaction({ name: 'same', atMs: 1_790_000_000_000 });
+  await recording.recorder.record(entries(first));
+  const reused = [
+    { ...first, itemId: 'b' },
+    { ...first, type: 'SHARE' as const },
+    { ...first, viewer: viewerKeyOf({ userId: 'bob' }) },
+  ];
+  for (const one of reused) {
+    const result = await recording.recorder.record(entries(one, interaction({ user: 'carl' })));
+    expect(result).toMatchObject({ recorded: 1, duplicates: 0, rejected: [{ reason: 'ID_REUSED' }] });
+  }
+  const inOneBatch = interaction();
+  const result = await recording.recorder.record(entries(inOneBatch, { ...inOneBatch, itemId: 'b' }));
+  expect(result).toMatchObject({ recorded: 1, duplicates: 0, rejected: [{ reason: 'ID_REUSED' }] });
+  expect(await recording.sql('SELECT count(*)::int AS kept FROM rejected')).toEqual([{ kept: 4 }]);
+});
+
+test('an unknown item is rejected alone, once, and recorded when replayed after it exists', async () => {
+  await using recording = await createRecording(['a']);
+  const { database } = recording.migrated;
+  const batch = entries(interaction({ itemId: 'later' }), interaction());
+  for (const recorded of [1, 0]) {
+    const result = await recording.recorder.record(batch);
+    expect(result).toMatchObject({ recorded, rejected: [{ reason: 'ITEM_NOT_FOUND' }] });
+  }
+  const store = createPostgresRejectedStore(database);
+  expect(await store.list({}, 0n, 10)).toMatchObject([
+    { reason: 'ITEM_NOT_FOUND', detail: 'later', interactionId: batch[0]?.interaction.id },
+  ]);
+  await recording.sql(`INSERT INTO items (id, title) VALUES ('later', 'now')`);
+  expect(await store.replay({ reason: 'ITEM_NOT_FOUND' })).toBe(1);
+  expect(await store.list({}, 0n, 10)).toEqual([]);
+  expect(await recording.sql(`SELECT convert_from(body, 'UTF8')::json->>'item' AS item FROM outbox`)).toEqual([
+    { item: 'later' },
+  ]);
+});
+
+test('outbox rows go in the transaction that records them, and to one worker only', async () => {
+  await using recording = await createRecording(['a']);
+  const { database } = recording.migrated;
+  const made = Array.from({ length: 200 }, () => interaction());
+  await createOutboxQueue(database).publish(made.map(encodeMessage));
+  const rows = await recording.sql('SELECT seq FROM outbox ORDER BY seq');
+  const batch = entries(...made).map((entry, index) => ({ ...entry, outboxSeq: BigInt(String(rows[index]?.['seq'])) }));
+  const workers = [recording.recorder, createPostgresRecorder(database), createPostgresRecorder(database)];
+  const results = await Promise.all(workers.map((worker) => worker.record(batch)));
+  expect(results.reduce((sum, result) => sum + result.recorded, 0)).toBe(200);
+  expect(results.every((result) => result.recorded + result.skipped === 200)).toBe(true);
+  expect(await recording.sql('SELECT count(*)::int AS left FROM outbox')).toEqual([{ left: 0 }]);
+  expect(await recording.totals()).toEqual(['a VIEW 200 1']);
+});
+
+test('a row that Postgres refuses poisons its batch and leaves nothing behind', async () => {
+  await using recording = await createRecording(['a']);
+  const poison = interaction({ metadata: { text: 'a\0b' } });
+  await expect(recording.recorder.record(entries(interaction(), poison))).rejects.toThrow(PoisonBatchError);
+  expect(await recording.totals()).toEqual([]);
+  expect(await recording.sql('SELECT count(*)::int AS rows FROM interactions')).toEqual([{ rows: 0 }]);
+});
+
+test('a schema that is not up to date is no poison of the rows', async () => {
+  await using recording = await createRecording(['a']);
+  await recording.sql('ALTER TABLE totals RENAME TO totals_of_another_version');
+  await expect(recording.recorder.record(entries(interaction()))).rejects.toThrow(UnavailableError);
+});
+
+test('eight workers with shuffled batches of the same hot items neither deadlock nor miscount', async () => {
+  await using recording = await createRecording(['a', 'b', 'c']);
+  const { database } = recording.migrated;
+  const made = Array.from({ length: 2_000 }, (_, index) =>
+    interaction({
+      itemId: 'abc'.charAt(index % 3),
+      user: `u${index % 50}`,
+      type: index % 2 === 0 ? 'LIKE' : 'SHARE',
+      retraction: index % 20 === 0,
+    }),
+  );
+  const shuffled = (seed: number) => made.toSorted((x, y) => hash(x.id, seed) - hash(y.id, seed));
+  await Promise.all(
+    Array.from({ length: 8 }, async (_, seed) => {
+      const recorder = createPostgresRecorder(database);
+      const mine = shuffled(seed);
+      for (let from = 0; from < mine.length; from += 250)
+        await recorder.record(entries(...mine.slice(from, from + 250)));
+    }),
+  );
+  expect(await recording.sql('SELECT count(*)::int AS rows FROM interactions')).toEqual([{ rows: 2_000 }]);
+  const [sums] = await recording.sql(`
+    SELECT (SELECT count(*)::int FROM interactions WHERE type = 'SHARE') AS shares,
+      (SELECT sum(events)::int FROM totals WHERE type = 'SHARE') AS shares_counted,
+      (SELECT count(*)::int FROM reactions WHERE since_id IS NOT NULL) AS likes,
+      (SELECT sum(events)::int FROM totals WHERE type = 'LIKE') AS likes_counted,
+      (SELECT count(*)::int FROM people) AS people, (SELECT sum(people)::int FROM hours WHERE type = 'SHARE') AS people_counted`);
+  expect(sums?.['shares']).toBe(1_000);
+  expect(sums?.['shares_counted']).toBe(sums?.['shares']);
+  expect(sums?.['likes_counted']).toBe(sums?.['likes']);
+  expect(sums?.['people_counted']).toBe(sums?.['people']);
+});
+
+test('an erased person leaves nothing, and what they sent before is discarded', async () => {
+  await using recording = await createRecording(['a']);
+  const { database } = recording.migrated;
+  const ann = viewerKeyOf({ userId: 'ann' });
+  const likes = interaction({ type: 'LIKE' });
+  await recording.recorder.record(
+    entries(likes, interaction(), interaction(), interaction({ user: 'bob' }), interaction({ itemId: 'gone' })),
+  );
+  const inFlight = entries(interaction({ type: 'SAVE' }), interaction());
+  expect(await createPostgresEraser(database).erase(ann)).toEqual({ interactions: 3 });
+  expect(await recording.recorder.record([...inFlight, ...entries(likes)])).toMatchObject({
+    recorded: 0,
+    discarded: 3,
+  });
+  expect(await recording.totals()).toEqual(['a VIEW 1 1']);
+  for (const table of ['interactions', 'people', 'reactions', 'rejected']) {
+    expect(await recording.sql(`SELECT count(*)::int AS rows FROM ${table} WHERE viewer = '${ann}'`), table).toEqual([
+      { rows: 0 },
+    ]);
+  }
+  const back = interaction({ acceptedAtMs: Date.now() + 1_000 });
+  expect(await recording.recorder.record(entries(back))).toMatchObject({ recorded: 1, discarded: 0 });
+});
+
+test('a batch takes at most three statements, whatever its size', async () => {
+  await using recording = await createRecording(['a']);
+  const { url } = recording.migrated.server;
+  await recording.recorder.record(entries(interaction()));
+  const batch = entries(
+    ...Array.from({ length: 500 }, (_, n) => interaction({ user: `u${n}`, type: n % 2 === 0 ? 'LIKE' : 'VIEW' })),
+  );
+  await resetStatementCounts(url);
+  await recording.recorder.record(batch);
+  const statements = (await statementCounts(url)).filter(({ query }) => !/^(BEGIN|COMMIT)/i.test(query));
+  expect(statements.reduce((sum, { calls }) => sum + calls, 0)).toBeLessThanOrEqual(3);
+});
+
+function hash(text: string, seed: number): number {
+  let value = seed + 1;
+  for (const character of text) value = (Math.imul(value, 31) + character.charCodeAt(0)) | 0;
+  return value;
+}

@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createPostgresInteractionReader } from '../src/adapters/postgres-interaction-reader.ts';
+import { createPostgresItemStore } from '../src/adapters/postgres-item-store.ts';
+import { createPostgresPopularityReader } from '../src/adapters/postgres-popularity-reader.ts';
+import { createPostgresRankingStore } from '../src/adapters/postgres-ranking-store.ts';
+import { createPostgresRecorder } from '../src/adapters/postgres-recorder.ts';
+import { createPostgresStandings } from '../src/adapters/postgres-standings.ts';
+import { createDatabase, type Database } from '../src/adapters/prisma-database.ts';
+import { viewerKeyOf } from '../src/interactions/viewer-key.ts';
+import { createLogger } from '../src/runtime/logger.ts';
+import { createMetrics } from '../src/runtime/metrics.ts';
+import { migrations } from './migrated-database.ts';
+import { entries, interaction } from './recording/fixture.ts';
+import { query } from './servers/query.ts';
+import { startPostgres, type PostgresCluster } from './servers/start-postgres.ts';
+import { resetStatementCounts, statementCounts } from './servers/statement-counts.ts';
+import { waitFor } from './servers/wait-for.ts';
+
+let cluster: PostgresCluster;
+let urls: { url: string; replicaUrls: string[] };
+let database: Database;
+
+beforeAll(async () => {
+  cluster = await startPostgres({ replicas: 2 });
+  urls = await cluster.createDatabase();
+  for (const sql of await migrations()) await query(urls.url, sql);
+  database = createDatabase({
+    ...urls,
+    poolSize: 4,
+    replicaMaxLagMs: 2_000,
+    logger: createLogger('silent', 'test'),
+    metrics: createMetrics(),
+  });
+  await createPostgresItemStore(database).upsert([
+    { id: 'a', title: 'A', category: null, url: null, imageUrl: null, attributes: null },
+  ]);
+  await createPostgresRecorder(database).record(entries(interaction()));
+  await createPostgresStandings({ database }).refresh();
+  await inRotation(2);
+});
+afterAll(async () => {
+  await database.close();
+  await cluster.stop();
+});
+
+const inRotation = (count: number): Promise<void> =>
+  waitFor(`${count} replicas in rotation`, () => database.replicaFaults().length === 2 - count);
+
+async function callsAt(url: string, pattern: RegExp): Promise<number> {
+  const counts = await statementCounts(url);
+  return counts.filter((each) => pattern.test(each.query)).reduce((sum, { calls }) => sum + calls, 0);
+}
+
+async function readOften(times: number): Promise<void> {
+  const [popular] = await createPostgresRankingStore(database).list();
+  if (popular === undefined) throw new Error('no ranking');
+  const reader = createPostgresPopularityReader(database);
+  await Promise.all(
+    Array.from({ length: times }, async () => {
+      const page = await reader.standings(popular, 'WEEK', null, null, 10);
+      expect(page?.items.map(({ itemId }) => itemId)).toEqual(['a']);
+    }),
+  );
+}
+
+test('reads, raw SQL too, run on both replicas and not on the primary; writes on the primary', async () => {
+  const all = [urls.url, ...urls.replicaUrls];
+  await waitFor('the standing on every replica', async () => {
+    const found = await Promise.all(all.map((url) => query(url, 'SELECT FROM standings')));
+    return found.every((rows) => rows.length > 0);
+  });
+  for (const url of all) await resetStatementCounts(url);
+  await readOften(40);
+  await createPostgresItemStore(database).find(['a']);
+  await createPostgresRecorder(database).record(entries(interaction()));
+  await createPostgresInteractionReader(database).recent(viewerKeyOf({ userId: 'ann' }), null, 5);
+
+  const onReplicas = await Promise.all(urls.replicaUrls.map((url) => callsAt(url, /FROM standings_state/)));
+  expect(onReplicas.reduce((sum, calls) => sum + calls, 0)).toBe(40);
+  for (const calls of onReplicas) expect(calls).toBeGreaterThanOrEqual(15);
+  expect(await callsAt(urls.url, /FROM standings_state/)).toBe(0);
+  expect(await callsAt(urls.url, /FROM items WHERE id = ANY/)).toBe(0);
+  expect(await callsAt(urls.url, /INSERT INTO interactions/)).toBe(1);
+  expect(await callsAt(urls.url, /FROM interactions i JOIN items/)).toBe(1);
+});
+
+test('a replica that lags leaves the rotation and comes back when it has caught up', async () => {
+  const [lagging] = urls.replicaUrls;
+  if (lagging === undefined) throw new Error('no replica');
+  await query(lagging, 'SELECT pg_wal_replay_pause()');
+  const recorder = createPostgresRecorder(database);
+  await waitFor('the paused replica out of rotation', async () => {
+    await recorder.record(entries(interaction()));
+    return database.replicaFaults().length === 1;
+  });
+  await readOften(20);
+  await query(lagging, 'SELECT pg_wal_replay_resume()');
+  await inRotation(2);
+});
+
+test('a replica that dies fails no read, and with none left the primary answers', async () => {
+  for (const replica of cluster.replicas) {
+    const reading = (async () => {
+      for (let round = 0; round < 20; round += 1) await readOften(5);
+    })();
+    await replica.kill();
+    await reading;
+  }
+  await inRotation(0);
+  await resetStatementCounts(urls.url);
+  await readOften(5);
+  expect(await callsAt(urls.url, /FROM standings_state/)).toBe(5);
+  for (const replica of cluster.replicas) await replica.restart();
+  await inRotation(2);
+});
+
+test('replicas cut off from their primary leave the rotation until it is back', async () => {
+  await cluster.primary.kill();
+  await inRotation(0);
+  await cluster.primary.restart();
+  await inRotation(2);
+});
