@@ -1,8 +1,8 @@
 import cluster, { type Worker as Child } from 'node:cluster';
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { AggregatorRegistry, type PrometheusContentType, type Registry } from 'prom-client';
 import type { Logger } from './runtime/logger.ts';
+import { packageRoot } from './runtime/package-root.ts';
 
 const FIRST_RESTART_MS = 200;
 const LONGEST_RESTART_MS = 10_000;
@@ -55,7 +55,7 @@ export async function startCluster(options: ClusterOptions): Promise<ApiCluster>
   const restarts = new Set<NodeJS.Timeout>();
   let draining = false;
 
-  cluster.setupPrimary({ exec: findLauncher(), args: ['api'] });
+  cluster.setupPrimary({ exec: join(packageRoot(), 'scripts', 'launch.mjs'), args: ['api'] });
 
   function fork(attempt: number): Child {
     const child = cluster.fork(env);
@@ -108,12 +108,4 @@ function endChild(child: Child, timeoutMs: number): Promise<void> {
     });
     child.process.kill('SIGTERM');
   });
-}
-
-function findLauncher(): string {
-  for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
-    const launcher = join(folder, 'scripts', 'launch.mjs');
-    if (existsSync(launcher)) return launcher;
-    if (folder === dirname(folder)) throw new Error('scripts/launch.mjs is missing');
-  }
 }

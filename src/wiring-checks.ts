@@ -1,11 +1,11 @@
 import type { Config } from './config.ts';
 import type { Finding } from './runtime/finding.ts';
 import type { Logger } from './runtime/logger.ts';
-import { findMigrationsDir, migrate, pendingMigrations } from './adapters/postgres-migrate.ts';
-import { examinePostgres } from './adapters/postgres-doctor.ts';
-import { connectForChecks } from './adapters/postgres-session.ts';
-import { examineRabbitmq } from './adapters/rabbitmq-doctor.ts';
-import { examineRedis } from './adapters/redis-doctor.ts';
+import { findMigrationsDir, migrate, pendingMigrations } from './adapters/postgres/postgres-migrate.ts';
+import { examinePostgres } from './adapters/postgres/postgres-doctor.ts';
+import { connectForChecks } from './adapters/postgres/postgres-session.ts';
+import { examineRabbitmq } from './adapters/rabbitmq/rabbitmq-doctor.ts';
+import { examineRedis } from './adapters/redis/redis-doctor.ts';
 import { openPostgres } from './wiring.ts';
 
 export type MigrationOutcome =

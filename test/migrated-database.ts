@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { createDatabase, type Database } from '../src/adapters/prisma-database.ts';
+import { createDatabase, type Database } from '../src/adapters/postgres/prisma-database.ts';
 import { createLogger } from '../src/runtime/logger.ts';
 import { createMetrics, type Metrics } from '../src/runtime/metrics.ts';
 import { createTestDatabase, type TestDatabase } from './servers/create-test-database.ts';

@@ -2,7 +2,7 @@ import KeyvRedis from '@keyv/redis';
 import { Keyv } from 'keyv';
 import { LRUCache } from 'lru-cache';
 import type { TextCache } from '../cache/cache.ts';
-import type { RedisConnection } from './redis-connection.ts';
+import type { RedisConnection } from './redis/redis-connection.ts';
 
 const MAX_ENTRIES = 20_000;
 const MAX_CHARACTERS = 32 * 1024 * 1024;

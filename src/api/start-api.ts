@@ -3,15 +3,15 @@ import type { Ports } from '../ports.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Readiness } from '../runtime/readiness.ts';
-import { createApolloServer } from './apollo-server.ts';
-import { createContext } from './context.ts';
-import { createGraphqlEndpoint } from './graphql-endpoint.ts';
-import { createHttpServer } from './http-server.ts';
-import { createIdentifier, type AuthOptions } from './identity.ts';
-import { watchManifests } from './manifest-watcher.ts';
-import { createPersistedDocuments, type PersistedQueryMode } from './persisted-documents.ts';
-import { APOLLO_LIMITS } from './query-limits.ts';
-import { createUseCases } from './use-cases.ts';
+import { createApolloServer } from './graphql/apollo-server.ts';
+import { createContext } from './graphql/context.ts';
+import { createGraphqlEndpoint } from './http/graphql-endpoint.ts';
+import { createHttpServer } from './http/http-server.ts';
+import { createIdentifier, type AuthOptions } from './identity/identity.ts';
+import { watchManifests } from './persisted/manifest-watcher.ts';
+import { createPersistedDocuments, type PersistedQueryMode } from './persisted/persisted-documents.ts';
+import { APOLLO_LIMITS } from './limits/query-limits.ts';
+import { createUseCases } from './graphql/use-cases.ts';
 
 export interface ApiOptions {
   readonly host: string;

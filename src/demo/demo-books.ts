@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { parseCsvRecord } from '../import/csv-record.ts';
 import type { ItemInput } from '../items/item.ts';
+import { packageRoot } from '../runtime/package-root.ts';
 
 export interface DemoBook {
   readonly item: ItemInput;
@@ -54,14 +54,4 @@ function cellsOf(line: string): string[] {
   const record = parseCsvRecord(line);
   if (record.kind !== 'cells') throw new Error(`books.csv is damaged: ${line}`);
   return record.cells;
-}
-
-/** Compiled code lies deeper than its source, and the books are not copied. */
-function packageRoot(): string {
-  let folder = import.meta.dirname;
-  while (!existsSync(join(folder, 'package.json'))) {
-    if (folder === dirname(folder)) throw new Error('no package.json above the demo');
-    folder = dirname(folder);
-  }
-  return folder;
 }

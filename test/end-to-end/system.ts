@@ -12,7 +12,6 @@ export interface System {
   readonly env: Readonly<Record<string, string>>;
   /** The primary, where there is one to look into. */
   readonly databaseUrl: string | null;
-  readonly worker: RunningCommand | null;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -24,13 +23,12 @@ export async function startEmbedded(): Promise<System> {
     url: main.url,
     env,
     databaseUrl: null,
-    worker: null,
     [Symbol.asyncDispose]: () => main[Symbol.asyncDispose](),
   };
 }
 
 /** RabbitMQ, Redis, Postgres and its streaming replica; API and worker as processes of their own. */
-export async function startOnServers(more: Readonly<Record<string, string>> = {}): Promise<System> {
+export async function startOnServers({ worker: withWorker = true } = {}): Promise<System> {
   const database = await createTestDatabase();
   const { url: redisUrl } = await createTestRedis();
   const { url: amqpUrl, queue } = testQueue();
@@ -41,19 +39,17 @@ export async function startOnServers(more: Readonly<Record<string, string>> = {}
     AMQP_URL: amqpUrl,
     QUEUE_NAME: queue,
     LOG_LEVEL: 'warn',
-    ...more,
   };
   const migrated = await runCommand('migrate', env);
   if (migrated.exitCode !== 0) throw new Error(migrated.stderr);
   const api = await startCommand('api', env);
-  const worker = await startCommand('worker', env);
+  const worker = withWorker ? await startCommand('worker', env) : null;
   return {
     url: api.url,
     env,
     databaseUrl: database.url,
-    worker,
     async [Symbol.asyncDispose]() {
-      await Promise.all([api[Symbol.asyncDispose](), worker[Symbol.asyncDispose]()]);
+      await Promise.all([api[Symbol.asyncDispose](), worker?.[Symbol.asyncDispose]()]);
       await database.drop();
     },
   };

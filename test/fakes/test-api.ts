@@ -1,10 +1,10 @@
 import type { ApolloServer } from '@apollo/server';
 import { createMemoryPendingWrites } from '../../src/adapters/memory-pending-writes.ts';
-import { createApolloServer } from '../../src/api/apollo-server.ts';
-import { createContext, type ApiContext, type UseCases } from '../../src/api/context.ts';
-import { APOLLO_LIMITS } from '../../src/api/query-limits.ts';
+import { createApolloServer } from '../../src/api/graphql/apollo-server.ts';
+import { createContext, type ApiContext, type UseCases } from '../../src/api/graphql/context.ts';
+import { APOLLO_LIMITS } from '../../src/api/limits/query-limits.ts';
 import type { Identity } from '../../src/api/request-context.ts';
-import { createUseCases } from '../../src/api/use-cases.ts';
+import { createUseCases } from '../../src/api/graphql/use-cases.ts';
 import type { TextCache } from '../../src/cache/cache.ts';
 import type { ErasedViewer } from '../../src/interactions/eraser.ts';
 import type { PendingWrites } from '../../src/interactions/pending-writes.ts';

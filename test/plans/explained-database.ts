@@ -1,4 +1,4 @@
-import type { Database, Transaction } from '../../src/adapters/prisma-database.ts';
+import type { Database, Transaction } from '../../src/adapters/postgres/prisma-database.ts';
 import { Prisma, type PrismaClient } from '../../src/adapters/generated/prisma/client.ts';
 
 export interface PlanNode {

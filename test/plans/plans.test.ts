@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createPostgresInteractionReader } from '../../src/adapters/postgres-interaction-reader.ts';
-import { createPostgresItemStore } from '../../src/adapters/postgres-item-store.ts';
-import { createPostgresPopularityReader } from '../../src/adapters/postgres-popularity-reader.ts';
-import { createPostgresRankingStore } from '../../src/adapters/postgres-ranking-store.ts';
-import { createPostgresRecorder } from '../../src/adapters/postgres-recorder.ts';
-import { createPostgresStandings } from '../../src/adapters/postgres-standings.ts';
-import type { Database } from '../../src/adapters/prisma-database.ts';
+import { createPostgresInteractionReader } from '../../src/adapters/postgres/postgres-interaction-reader.ts';
+import { createPostgresItemStore } from '../../src/adapters/postgres/postgres-item-store.ts';
+import { createPostgresPopularityReader } from '../../src/adapters/postgres/postgres-popularity-reader.ts';
+import { createPostgresRankingStore } from '../../src/adapters/postgres/postgres-ranking-store.ts';
+import { createPostgresRecorder } from '../../src/adapters/postgres/postgres-recorder.ts';
+import { createPostgresStandings } from '../../src/adapters/postgres/postgres-standings.ts';
+import type { Database } from '../../src/adapters/postgres/prisma-database.ts';
 import { viewerKeyOf } from '../../src/interactions/viewer-key.ts';
 import type { Ranking } from '../../src/popularity/ranking.ts';
 import { createMigratedDatabase, type MigratedDatabase } from '../migrated-database.ts';

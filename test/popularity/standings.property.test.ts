@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createPostgresEraser } from '../../src/adapters/postgres-eraser.ts';
-import { createPostgresItemStore } from '../../src/adapters/postgres-item-store.ts';
-import { createPostgresPopularityReader } from '../../src/adapters/postgres-popularity-reader.ts';
-import { createPostgresRankingStore } from '../../src/adapters/postgres-ranking-store.ts';
-import { createPostgresRecorder } from '../../src/adapters/postgres-recorder.ts';
-import { createPostgresStandings } from '../../src/adapters/postgres-standings.ts';
+import { createPostgresEraser } from '../../src/adapters/postgres/postgres-eraser.ts';
+import { createPostgresItemStore } from '../../src/adapters/postgres/postgres-item-store.ts';
+import { createPostgresPopularityReader } from '../../src/adapters/postgres/postgres-popularity-reader.ts';
+import { createPostgresRankingStore } from '../../src/adapters/postgres/postgres-ranking-store.ts';
+import { createPostgresRecorder } from '../../src/adapters/postgres/postgres-recorder.ts';
+import { createPostgresStandings } from '../../src/adapters/postgres/postgres-standings.ts';
 import { derivedInteractionId, occurredAtMs } from '../../src/interactions/interaction-id.ts';
 import { INTERACTION_TYPES, isReactionType, type Interaction } from '../../src/interactions/interaction.ts';
 import { encodeMessage } from '../../src/interactions/message.ts';

@@ -1,5 +1,5 @@
-import { createPostgresItemStore } from '../../src/adapters/postgres-item-store.ts';
-import { createPostgresRecorder } from '../../src/adapters/postgres-recorder.ts';
+import { createPostgresItemStore } from '../../src/adapters/postgres/postgres-item-store.ts';
+import { createPostgresRecorder } from '../../src/adapters/postgres/postgres-recorder.ts';
 import { derivedInteractionId } from '../../src/interactions/interaction-id.ts';
 import type { Interaction } from '../../src/interactions/interaction.ts';
 import { encodeMessage } from '../../src/interactions/message.ts';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { createPostgresEraser } from '../../src/adapters/postgres-eraser.ts';
-import { createPostgresRecorder } from '../../src/adapters/postgres-recorder.ts';
-import { createOutboxQueue } from '../../src/adapters/postgres-outbox.ts';
-import { createPostgresRejectedStore } from '../../src/adapters/postgres-rejected-store.ts';
+import { createPostgresEraser } from '../../src/adapters/postgres/postgres-eraser.ts';
+import { createPostgresRecorder } from '../../src/adapters/postgres/postgres-recorder.ts';
+import { createOutboxQueue } from '../../src/adapters/postgres/postgres-outbox.ts';
+import { createPostgresRejectedStore } from '../../src/adapters/postgres/postgres-rejected-store.ts';
 import { encodeMessage } from '../../src/interactions/message.ts';
 import { PoisonBatchError } from '../../src/interactions/recorder.ts';
 import { UnavailableError } from '../../src/runtime/errors.ts';

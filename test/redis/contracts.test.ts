@@ -1,8 +1,8 @@
 import { afterAll, beforeAll } from 'vitest';
 import { createKeyvCache } from '../../src/adapters/keyv-cache.ts';
 import { createMemoryPendingWrites } from '../../src/adapters/memory-pending-writes.ts';
-import { connectRedis, type RedisConnection } from '../../src/adapters/redis-connection.ts';
-import { createRedisPendingWrites } from '../../src/adapters/redis-pending-writes.ts';
+import { connectRedis, type RedisConnection } from '../../src/adapters/redis/redis-connection.ts';
+import { createRedisPendingWrites } from '../../src/adapters/redis/redis-pending-writes.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { createMetrics } from '../../src/runtime/metrics.ts';
 import type { TextCache } from '../../src/cache/cache.ts';

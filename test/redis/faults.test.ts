@@ -1,8 +1,8 @@
 import { createClient } from '@keyv/redis';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createKeyvCache } from '../../src/adapters/keyv-cache.ts';
-import { connectRedis, type RedisConnection } from '../../src/adapters/redis-connection.ts';
-import { createRedisPendingWrites } from '../../src/adapters/redis-pending-writes.ts';
+import { connectRedis, type RedisConnection } from '../../src/adapters/redis/redis-connection.ts';
+import { createRedisPendingWrites } from '../../src/adapters/redis/redis-pending-writes.ts';
 import { newInteractionId } from '../../src/interactions/interaction-id.ts';
 import type { Interaction } from '../../src/interactions/interaction.ts';
 import { viewerKeyOf } from '../../src/interactions/viewer-key.ts';

@@ -6,12 +6,12 @@ import type { TextCache } from '../../cache/cache.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
 import { createReadiness, type ReadinessCheck } from '../../runtime/readiness.ts';
-import { createGraphqlEndpoint } from '../graphql-endpoint.ts';
-import { createHttpServer, type HttpServerOptions } from '../http-server.ts';
-import { createIdentifier, type AuthOptions } from '../identity.ts';
-import type { ListedDocuments } from '../manifests.ts';
-import { createPersistedDocuments, type PersistedQueryMode } from '../persisted-documents.ts';
-import { APOLLO_LIMITS } from '../query-limits.ts';
+import { createGraphqlEndpoint } from '../http/graphql-endpoint.ts';
+import { createHttpServer, type HttpServerOptions } from '../http/http-server.ts';
+import { createIdentifier, type AuthOptions } from '../identity/identity.ts';
+import type { ListedDocuments } from '../persisted/manifests.ts';
+import { createPersistedDocuments, type PersistedQueryMode } from '../persisted/persisted-documents.ts';
+import { APOLLO_LIMITS } from '../limits/query-limits.ts';
 import type { RequestContext } from '../request-context.ts';
 
 const typeDefs = `

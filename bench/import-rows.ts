@@ -1,0 +1,81 @@
+import { spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { once } from 'node:events';
+import { pipeline } from 'node:stream/promises';
+import { Readable } from 'node:stream';
+import { createRandom, createWeightedPick } from '../src/demo/random.ts';
+import { testDirectory } from '../test/servers/test-run.ts';
+import { figure, type Figure } from './figure.ts';
+import { createFilledCatalogue, startBenchPostgres } from './postgres.ts';
+import { run } from './program.ts';
+
+const ROWS = 300_000;
+const VENDORS = 247;
+const REVIEWERS = 200_000;
+const FIRST_MS = Date.UTC(2004, 0, 1);
+const SPAN_MS = 1_400 * 86_400_000;
+const ROUNDS = 2;
+
+/** The import of a file of reviews into an empty database: BENCH_REVIEWS, or one made up of the same shape. */
+export async function importRows(): Promise<Figure[]> {
+  const given = process.env['BENCH_REVIEWS'];
+  const file = given ?? (await generateReviews());
+  await using postgres = await startBenchPostgres();
+  const rates: number[] = [];
+  const memory: number[] = [];
+  let rows = 0;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const url = await createFilledCatalogue(postgres, 0);
+    const columns = 'itemId=vendorId,userId=reviewerId,occurredAt=date';
+    const options = ['--type', 'COMMENT', '--create-items', '--columns', columns];
+    const done = await run(['scripts/launch.mjs', 'import', '--interactions', file, ...options], { DATABASE_URL: url });
+    rows = Number(/([\d,]+) rows/.exec(done.output)?.[1]?.replaceAll(',', ''));
+    rates.push(rows / done.seconds);
+    memory.push(Number(/at most (\d+) MB/.exec(done.output)?.[1]));
+  }
+  const what = given === undefined ? 'made-up reviews' : 'the given reviews';
+  return [
+    figure({
+      name: 'import',
+      what: `${what}, csv.bz2, start to end`,
+      values: rates,
+      unit: ' rows/s',
+      digits: 0,
+      bar: { atLeast: 20_000 },
+      detail: `${rows.toLocaleString('en')} rows into an empty database`,
+    }),
+    figure({
+      name: 'import',
+      what: 'peak resident memory',
+      values: memory,
+      unit: ' MB',
+      digits: 0,
+      bar: { atMost: 300 },
+    }),
+  ];
+}
+
+/** Skewed as real marketplaces are: a few vendors hold most reviews, most reviewers wrote one or two. */
+async function generateReviews(): Promise<string> {
+  const file = join(testDirectory('import'), 'reviews.csv.bz2');
+  const bzip2 = spawn('bzip2', ['-c'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = once(bzip2, 'close');
+  await Promise.all([pipeline(Readable.from(lines()), bzip2.stdin), pipeline(bzip2.stdout, createWriteStream(file))]);
+  const [code] = await ended;
+  if (code !== 0) throw new Error(`bzip2 ended with ${String(code)}`);
+  return file;
+}
+
+function* lines(): Generator<string> {
+  const random = createRandom(1);
+  const pickVendor = createWeightedPick(
+    Array.from({ length: VENDORS }, (_, rank) => 1 / (rank + 3)),
+    random,
+  );
+  yield 'reviewerId,vendorId,rating,date\n';
+  for (let row = 0; row < ROWS; row += 1) {
+    const date = new Date(FIRST_MS + SPAN_MS * Math.sqrt(random())).toISOString().slice(0, 16).replace('T', ' ');
+    yield `${Math.floor(random() * REVIEWERS)},${pickVendor()},${1 + Math.floor(random() * 5)},${date}\n`;
+  }
+}

@@ -1,0 +1,156 @@
+import type { InteractionType } from '../../interactions/interaction.ts';
+import type { PopularityWindow, Ranking } from '../../popularity/ranking.ts';
+import { Prisma } from '../generated/prisma/client.ts';
+
+/** What a standing covers: a window, or decay over all history. */
+export type Period = PopularityWindow | 'DECAY';
+
+const HOURS_IN: Record<Exclude<PopularityWindow, 'HOUR' | 'ALL_TIME'>, number> = { DAY: 24, WEEK: 168, MONTH: 720 };
+export const MINUTES_IN_HOUR = 60;
+/** Shares older than this many half-lives before an item's newest are below what a double holds of the sum. */
+const HALF_LIVES = 64;
+/** Taking what came later off the totals costs little up to here; further back, summing the days before is cheaper. */
+const RECENT_HOURS = 48;
+
+/** The last buckets of a period; all before them is in it as far as the window reaches. */
+export interface Buckets {
+  readonly minute: number;
+  readonly hour: number;
+  /** The hour it really is: asOf may lie in the past. */
+  readonly currentHour: number;
+}
+
+export function bucketsOf(asOfMs: number, nowMs: number): Buckets {
+  return {
+    minute: Math.floor(asOfMs / 60_000),
+    hour: Math.floor(asOfMs / 3_600_000),
+    currentHour: Math.floor(nowMs / 3_600_000),
+  };
+}
+
+/** How many hours a window spans; undefined for the two that are not cut at hours. */
+export function hoursIn(period: Period): number | undefined {
+  return period === 'DAY' || period === 'WEEK' || period === 'MONTH' ? HOURS_IN[period] : undefined;
+}
+
+/**
+ * Rollup rows (item_key, type, events, people) whose sum is what happened in the window: whole days inside, hours at the
+ * edges. `among` narrows them by a condition on the rollup's columns, such as `item_key = ANY(…)`.
+ */
+export function windowRowsSql(window: PopularityWindow, buckets: Buckets, among: Prisma.Sql): Prisma.Sql {
+  const rows = (table: 'minutes' | 'hours' | 'days' | 'totals', where: Prisma.Sql, sign = 1): Prisma.Sql => {
+    const minus = sign < 0 ? Prisma.raw('-') : Prisma.empty;
+    return Prisma.sql`
+      SELECT item_key, type, ${minus}events::bigint AS events, ${minus}people::bigint AS people
+      FROM ${Prisma.raw(table)} WHERE ${where} AND ${among}`;
+  };
+  if (window === 'HOUR') {
+    return rows('minutes', Prisma.sql`minute BETWEEN ${buckets.minute - MINUTES_IN_HOUR + 1} AND ${buckets.minute}`);
+  }
+  const span = hoursIn(window);
+  if (span === undefined && buckets.currentHour - buckets.hour <= RECENT_HOURS) {
+    return union([rows('totals', Prisma.sql`true`), rows('hours', Prisma.sql`hour > ${buckets.hour}`, -1)]);
+  }
+  const firstHour = span === undefined ? 0 : buckets.hour - span + 1;
+  const firstDay = Math.ceil(firstHour / 24);
+  const endDay = Math.floor((buckets.hour + 1) / 24);
+  if (firstDay >= endDay) return rows('hours', Prisma.sql`hour BETWEEN ${firstHour} AND ${buckets.hour}`);
+  return union([
+    rows('days', Prisma.sql`day BETWEEN ${firstDay} AND ${endDay - 1}`),
+    ...(firstHour < firstDay * 24
+      ? [rows('hours', Prisma.sql`hour BETWEEN ${firstHour} AND ${firstDay * 24 - 1}`)]
+      : []),
+    ...(endDay * 24 <= buckets.hour
+      ? [rows('hours', Prisma.sql`hour BETWEEN ${endDay * 24} AND ${buckets.hour}`)]
+      : []),
+  ]);
+}
+
+function union(parts: readonly Prisma.Sql[]): Prisma.Sql {
+  return Prisma.join(parts, ' UNION ALL ');
+}
+
+/** Weights as rows (ranking, type, weight, by_people, half_life). */
+function weightsSql(rankings: readonly Ranking[], types: readonly InteractionType[] | null): Prisma.Sql {
+  const rows = rankings.flatMap((ranking) =>
+    [...ranking.weights].flatMap(([type, weight]) =>
+      types === null || types.includes(type) ? [{ ranking, type, weight }] : [],
+    ),
+  );
+  return Prisma.sql`
+    SELECT * FROM unnest(
+      ${rows.map(({ ranking }) => ranking.name)}::text[],
+      ${rows.map(({ type }) => type)}::interaction_type[],
+      ${rows.map(({ weight }) => weight)}::float8[],
+      ${rows.map(({ ranking }) => ranking.counts === 'people')}::boolean[],
+      ${rows.map(({ ranking }) => ranking.halfLifeHours ?? 0)}::float8[]
+    ) AS weights (ranking, type, weight, by_people, half_life)`;
+}
+
+export interface Scoring {
+  readonly period: Period;
+  /** All with a window, or all with a half-life, as the period says. */
+  readonly rankings: readonly Ranking[];
+  /** Null: each ranking's own. */
+  readonly types: readonly InteractionType[] | null;
+  readonly buckets: Buckets;
+  /** Which items, as a condition on `item_key`. */
+  readonly among: Prisma.Sql;
+}
+
+/** CTEs that end in `scored` (ranking, item_key, sort_key, people): the items of each ranking that have a score. */
+export function scoredSql({ period, rankings, types, buckets, among }: Scoring): Prisma.Sql {
+  const weights = weightsSql(rankings, types);
+  if (period !== 'DECAY') {
+    return Prisma.sql`
+      weights AS MATERIALIZED (${weights}),
+      sums AS (
+        SELECT item_key, type, sum(events) AS events, sum(people) AS people
+        FROM (${windowRowsSql(period, buckets, among)}) AS rows GROUP BY item_key, type
+      ),
+      scored AS MATERIALIZED (
+        SELECT ranking, item_key, sort_key, people FROM (
+          SELECT w.ranking, s.item_key, sum(s.people)::bigint AS people,
+            sum(w.weight * CASE WHEN w.by_people THEN s.people ELSE s.events END ORDER BY s.type)::float8 AS sort_key
+          FROM sums s JOIN weights w ON w.type = s.type
+          GROUP BY w.ranking, s.item_key
+        ) AS summed WHERE sort_key > 0
+      )`;
+  }
+  // log2 of sum(share * 2^(hour / half-life)), with the newest hour taken out first so that nothing overflows, and
+  // rounded so that equal histories give equal keys.
+  return Prisma.sql`
+    weights AS MATERIALIZED (${weights}),
+    recipes AS (
+      SELECT ranking, half_life, by_people, array_agg(type) AS types FROM weights GROUP BY ranking, half_life, by_people
+    ),
+    newest AS (
+      SELECT r.ranking, r.half_life, m.item_key, n.hour
+      FROM (SELECT DISTINCT item_key FROM totals WHERE ${among}) AS m CROSS JOIN recipes r CROSS JOIN LATERAL (
+        SELECT h.hour FROM hours h
+        WHERE h.item_key = m.item_key AND h.hour <= ${buckets.hour} AND h.type = ANY(r.types)
+          AND CASE WHEN r.by_people THEN h.people ELSE h.events END > 0
+        ORDER BY h.hour DESC LIMIT 1
+      ) AS n
+    ),
+    decayed AS (
+      SELECT n.ranking, n.item_key, n.hour / n.half_life + ln(sum(
+        w.weight * CASE WHEN w.by_people THEN h.people ELSE h.events END * power(2::float8, (h.hour - n.hour) / n.half_life)
+        ORDER BY h.hour, h.type)) / ln(2::float8) AS sort_key
+      FROM newest n
+      JOIN weights w ON w.ranking = n.ranking
+      JOIN hours h ON h.item_key = n.item_key AND h.type = w.type
+        AND h.hour BETWEEN n.hour - ceil(${HALF_LIVES} * n.half_life)::integer AND n.hour
+      WHERE CASE WHEN w.by_people THEN h.people ELSE h.events END > 0
+      GROUP BY n.ranking, n.item_key, n.hour, n.half_life
+    ),
+    reached AS (
+      SELECT w.ranking, r.item_key, sum(r.people)::bigint AS people
+      FROM (${windowRowsSql('ALL_TIME', buckets, among)}) AS r JOIN weights w ON w.type = r.type
+      GROUP BY w.ranking, r.item_key
+    ),
+    scored AS MATERIALIZED (
+      SELECT d.ranking, d.item_key, round(d.sort_key * 1e9) / 1e9 AS sort_key, r.people
+      FROM decayed d JOIN reached r USING (ranking, item_key)
+    )`;
+}

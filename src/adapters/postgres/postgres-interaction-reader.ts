@@ -1,0 +1,91 @@
+import type { FoundInteraction, InteractionReader } from '../../interactions/interaction-reader.ts';
+import { occurredAtMs } from '../../interactions/interaction-id.ts';
+import { isReactionType, type Interaction, type InteractionType } from '../../interactions/interaction.ts';
+import { decodeMessage } from '../../interactions/message.ts';
+import type { JsonValue } from '../../runtime/json.ts';
+import type { Database } from './prisma-database.ts';
+import { Prisma, type PrismaClient } from '../generated/prisma/client.ts';
+
+interface InteractionRow {
+  id: string;
+  viewer: string;
+  item_id: string;
+  type: InteractionType;
+  retraction: boolean;
+  metadata: JsonValue | null;
+}
+
+interface ReactionStateRow {
+  item_id: string;
+  type: InteractionType;
+  since_id: string | null;
+  retracted_id: string | null;
+}
+
+const COLUMNS = Prisma.sql`
+  i.id::text, i.viewer::text, items.id AS item_id, i.type::text, i.retraction, i.metadata
+  FROM interactions i JOIN items ON items.key = i.item_key`;
+
+export function createPostgresInteractionReader(database: Database): InteractionReader {
+  return {
+    find: (id, viewer) =>
+      database.primary(async (client) => (await findRecorded(client, id, viewer)) ?? findRejected(client, id, viewer)),
+
+    async recent(viewer, beforeId, limit) {
+      const before = beforeId === null ? Prisma.empty : Prisma.sql`AND i.id < ${beforeId}::uuid`;
+      const rows = await database.primary(
+        (client) => client.$queryRaw<InteractionRow[]>`
+          SELECT ${COLUMNS}
+          WHERE i.viewer = ${viewer}::uuid ${before} AND items.hidden_at IS NULL
+          ORDER BY i.id DESC LIMIT ${limit}`,
+      );
+      return rows.map(toInteraction);
+    },
+
+    async reactions(viewer, itemIds, limit) {
+      const among =
+        itemIds === null ? Prisma.sql`r.since_id IS NOT NULL` : Prisma.sql`items.id = ANY(${itemIds}::text[])`;
+      const rows = await database.primary(
+        (client) => client.$queryRaw<ReactionStateRow[]>`
+          SELECT items.id AS item_id, r.type::text, r.since_id::text, r.retracted_id::text
+          FROM reactions r JOIN items ON items.key = r.item_key
+          WHERE r.viewer = ${viewer}::uuid AND ${among} AND items.hidden_at IS NULL
+          ORDER BY r.since_id DESC NULLS LAST LIMIT ${limit}`,
+      );
+      return rows.flatMap(({ item_id, type, since_id, retracted_id }) =>
+        isReactionType(type)
+          ? [{ itemId: item_id, type, state: { sinceId: since_id, retractedId: retracted_id } }]
+          : [],
+      );
+    },
+  };
+}
+
+async function findRecorded(client: PrismaClient, id: string, viewer: string | null): Promise<FoundInteraction | null> {
+  const whose = viewer === null ? Prisma.empty : Prisma.sql`AND i.viewer = ${viewer}::uuid`;
+  const [row] = await client.$queryRaw<InteractionRow[]>`SELECT ${COLUMNS} WHERE i.id = ${id}::uuid ${whose}`;
+  return row === undefined ? null : { status: 'RECORDED', interaction: toInteraction(row) };
+}
+
+async function findRejected(client: PrismaClient, id: string, viewer: string | null): Promise<FoundInteraction | null> {
+  const row = await client.rejected.findFirst({
+    where: { interactionId: id, ...(viewer === null ? {} : { viewer }) },
+    orderBy: { seq: 'desc' },
+  });
+  if (row === null) return null;
+  const decoded = decodeMessage(row.body);
+  return decoded.ok ? { status: 'REJECTED', interaction: decoded.interaction, reason: row.reason } : null;
+}
+
+/** When it was accepted is not kept; when it happened stands in for it. */
+function toInteraction(row: InteractionRow): Interaction {
+  return {
+    id: row.id,
+    viewer: row.viewer,
+    itemId: row.item_id,
+    type: row.type,
+    retraction: row.retraction,
+    metadata: row.metadata,
+    acceptedAtMs: occurredAtMs(row.id),
+  };
+}

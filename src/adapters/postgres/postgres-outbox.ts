@@ -1,0 +1,119 @@
+import type { Delivery, DeliverySource, InteractionQueue } from '../../interactions/queue.ts';
+import { UnavailableError } from '../../runtime/errors.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Database } from './prisma-database.ts';
+
+/** The outbox table as the queue: durable when its transaction commits. */
+export function createOutboxQueue(database: Database): InteractionQueue {
+  return {
+    async publish(bodies) {
+      await database.primary(
+        (client) => client.$executeRaw`
+          INSERT INTO outbox (body) SELECT decode(body, 'base64')
+          FROM unnest(${bodies.map((body) => body.toString('base64'))}::text[]) AS input (body)`,
+      );
+    },
+  };
+}
+
+export interface OutboxSourceOptions {
+  readonly database: Database;
+  /** How many unsettled rows may be out at a time. */
+  readonly prefetch: number;
+  /** How long to wait when the outbox was found empty. */
+  readonly pollMs: number;
+  readonly logger: Logger;
+}
+
+interface Out {
+  readonly delivery: Delivery;
+  attempts: number;
+}
+
+/**
+ * Hands out the oldest rows without holding them; the recorder deletes them in its transaction, and skips those that
+ * another worker holds or has recorded. So there is nothing to acknowledge here, only to forget.
+ */
+export function createOutboxSource({ database, prefetch, pollMs, logger }: OutboxSourceOptions): DeliverySource {
+  const out = new Map<bigint, Out>();
+  const returned = new Map<bigint, number>();
+  let stopped = false;
+  let well = false;
+  let wake: (() => void) | undefined;
+  let running: Promise<void> | undefined;
+
+  function pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  async function fetchRows(): Promise<{ seq: bigint; body: Uint8Array }[]> {
+    const room = prefetch - out.size;
+    if (room <= 0) return [];
+    return database.primary(
+      (client) => client.$queryRaw<{ seq: bigint; body: Uint8Array }[]>`
+        SELECT seq, body FROM outbox WHERE seq <> ALL(${[...out.keys()]}::bigint[]) ORDER BY seq LIMIT ${room}`,
+    );
+  }
+
+  async function loop(onDelivery: (delivery: Delivery) => void): Promise<void> {
+    while (!stopped) {
+      let found = 0;
+      try {
+        const rows = await fetchRows();
+        well = true;
+        found = rows.length;
+        for (const { seq, body } of rows) {
+          if (stopped) break;
+          const redeliveries = returned.get(seq) ?? 0;
+          returned.delete(seq);
+          const delivery = { body, redeliveries, outboxSeq: seq };
+          out.set(seq, { delivery, attempts: redeliveries });
+          onDelivery(delivery);
+        }
+      } catch (error) {
+        if (well || !(error instanceof UnavailableError)) logger.warn({ error }, 'the outbox cannot be read');
+        well = false;
+      }
+      if (!stopped && found === 0) await pause(pollMs);
+    }
+  }
+
+  async function stop(): Promise<void> {
+    stopped = true;
+    wake?.();
+    await running;
+    well = false;
+  }
+
+  return {
+    name: 'outbox',
+    async start(onDelivery) {
+      running = loop(onDelivery);
+    },
+    ack(deliveries) {
+      for (const { outboxSeq } of deliveries) if (outboxSeq !== null) out.delete(outboxSeq);
+      if (out.size < prefetch) wake?.();
+    },
+    requeue(deliveries) {
+      for (const { outboxSeq } of deliveries) {
+        if (outboxSeq === null) continue;
+        const entry = out.get(outboxSeq);
+        if (entry === undefined) continue;
+        out.delete(outboxSeq);
+        returned.set(outboxSeq, entry.attempts + 1);
+      }
+    },
+    stop,
+    async close() {
+      await stop();
+      out.clear();
+    },
+    ready: () => well,
+  };
+}

@@ -1,0 +1,83 @@
+import type { Maintenance } from '../../interactions/maintenance.ts';
+import type { Database } from './prisma-database.ts';
+
+const DAY_MS = 86_400_000;
+const MINUTES_KEPT = 48 * 60;
+const PURGE_CHUNK = 10_000;
+
+/** Minute rollups are kept from here on, 48 hours back. */
+export function oldestMinute(nowMs: number): number {
+  return Math.floor(nowMs / 60_000) - MINUTES_KEPT;
+}
+
+export interface Partitions {
+  /** Every month that one of these times (ms since the epoch) falls in has its partitions when this resolves. */
+  ensureFor(times: readonly number[]): Promise<void>;
+}
+
+/** Remembers which months it has seen made, so that a batch of known months costs nothing. */
+export function createPartitions(database: Database): Partitions {
+  const monthOfDay = new Map<number, string>();
+  const made = new Set<string>();
+  return {
+    async ensureFor(times) {
+      const missing = new Map<string, Date>();
+      for (const time of times) {
+        const day = Math.floor(time / DAY_MS);
+        const month = monthOfDay.get(day) ?? monthName(day);
+        monthOfDay.set(day, month);
+        if (!made.has(month)) missing.set(month, new Date(day * DAY_MS));
+      }
+      for (const [month, at] of [...missing].toSorted(([a], [b]) => a.localeCompare(b))) {
+        await database.primary((client) => client.$executeRaw`SELECT ensure_month(${at})`);
+        made.add(month);
+      }
+    },
+  };
+}
+
+function monthName(day: number): string {
+  return new Date(day * DAY_MS).toISOString().slice(0, 7);
+}
+
+export function createPostgresMaintenance(database: Database): Maintenance {
+  const partitions = createPartitions(database);
+  return {
+    async ensurePartitions(fromMs, toMs) {
+      const days: number[] = [];
+      for (let time = fromMs; time < toMs; time += DAY_MS) days.push(time);
+      await partitions.ensureFor([...days, toMs]);
+    },
+
+    async dropPartitions(retentionDays) {
+      if (retentionDays === 0) return [];
+      const keepFrom = monthName(Math.floor(Date.now() / DAY_MS) - retentionDays).replace('-', '');
+      const tables = await database.primary(
+        (client) => client.$queryRaw<{ name: string }[]>`
+          SELECT c.relname::text AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+          WHERE i.inhparent IN ('interactions'::regclass, 'people'::regclass) AND right(c.relname, 6) < ${keepFrom}
+          ORDER BY 1`,
+      );
+      for (const { name } of tables) {
+        if (!/^(interactions|people)_\d{6}$/.test(name)) continue;
+        await database.primary((client) => client.$executeRawUnsafe(`DROP TABLE IF EXISTS ${name}`));
+      }
+      return [...new Set(tables.map(({ name }) => name.slice(-6)))];
+    },
+
+    async purgeMinutes() {
+      const before = oldestMinute(Date.now());
+      let purged = 0;
+      for (;;) {
+        const count = await database.primary(
+          (client) => client.$executeRaw`
+            DELETE FROM minutes WHERE (item_key, minute, type) IN (
+              SELECT item_key, minute, type FROM minutes WHERE minute < ${before}
+              ORDER BY item_key, minute, type LIMIT ${PURGE_CHUNK} FOR UPDATE SKIP LOCKED)`,
+        );
+        purged += count;
+        if (count < PURGE_CHUNK) return purged;
+      }
+    },
+  };
+}

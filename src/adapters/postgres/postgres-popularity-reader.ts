@@ -1,0 +1,119 @@
+import { INTERACTION_TYPES, type InteractionType } from '../../interactions/interaction.ts';
+import {
+  MAX_DEPTH,
+  type PopularityReader,
+  type Position,
+  type RankedItem,
+} from '../../popularity/popularity-reader.ts';
+import type { Ranking } from '../../popularity/ranking.ts';
+import { bucketsOf, scoredSql, windowRowsSql } from './popularity-sql.ts';
+import type { Database } from './prisma-database.ts';
+import { Prisma } from '../generated/prisma/client.ts';
+
+interface StandingRow {
+  as_of: Date;
+  ready: boolean;
+  item_id: string | null;
+  sort_key: number;
+  people: bigint;
+}
+
+interface ScoredRow {
+  item_id: string;
+  sort_key: number;
+  people: bigint;
+}
+
+interface CountRow {
+  item_id: string;
+  type: InteractionType;
+  count: bigint;
+}
+
+export function createPostgresPopularityReader(database: Database): PopularityReader {
+  return {
+    async standings(ranking, window, category, after, limit) {
+      const rows = await database.read((client) =>
+        client.$queryRaw<StandingRow[]>(standingsSql(ranking, window ?? 'DECAY', category ?? '', after, limit)),
+      );
+      const [first] = rows;
+      if (first === undefined || !first.ready) return null;
+      const items = rows.flatMap(({ item_id, sort_key, people }) =>
+        item_id === null ? [] : [toRankedItem(ranking, first.as_of, { item_id, sort_key, people })],
+      );
+      return { asOf: first.as_of, items };
+    },
+
+    async sum({ ranking, window, types, category, asOf }) {
+      const scored = scoredSql({
+        period: window ?? 'DECAY',
+        rankings: [ranking],
+        types,
+        buckets: bucketsOf(asOf.getTime(), Date.now()),
+        among: Prisma.sql`true`,
+      });
+      const among = category === null ? Prisma.empty : Prisma.sql`AND i.category = ${category}`;
+      const rows = await database.read(
+        (client) => client.$queryRaw<ScoredRow[]>`
+          WITH ${scored}
+          SELECT i.id AS item_id, s.sort_key, s.people
+          FROM scored s JOIN items i ON i.key = s.item_key AND i.hidden_at IS NULL ${among}
+          ORDER BY s.sort_key DESC, i.id LIMIT ${MAX_DEPTH}`,
+      );
+      return rows.map((row) => toRankedItem(ranking, asOf, row));
+    },
+
+    async counts(itemIds, window, asOf) {
+      const among = Prisma.sql`item_key IN (SELECT key FROM wanted)`;
+      const rows = await database.read(
+        (client) => client.$queryRaw<CountRow[]>`
+          WITH wanted AS MATERIALIZED (SELECT key, id FROM items WHERE id = ANY(${itemIds}::text[]))
+          SELECT w.id AS item_id, r.type::text, sum(r.events)::bigint AS count
+          FROM (${windowRowsSql(window, bucketsOf(asOf.getTime(), Date.now()), among)}) AS r
+          JOIN wanted w ON w.key = r.item_key
+          GROUP BY w.id, r.type HAVING sum(r.events) > 0`,
+      );
+      const counts = new Map(itemIds.map((id) => [id, new Map<InteractionType, number>()]));
+      for (const type of INTERACTION_TYPES) {
+        for (const row of rows) if (row.type === type) counts.get(row.item_id)?.set(type, Number(row.count));
+      }
+      return counts;
+    },
+  };
+}
+
+/** One walk down standings_order_idx; a category that nobody has is ready when the list of all is. */
+export function standingsSql(
+  ranking: Ranking,
+  period: string,
+  category: string,
+  after: Position | null,
+  limit: number,
+): Prisma.Sql {
+  const below =
+    after === null
+      ? Prisma.empty
+      : Prisma.sql`AND s.sort_key <= ${after.sortKey}::float8
+          AND (s.sort_key < ${after.sortKey}::float8 OR s.item_id > ${after.itemId})`;
+  const list = Prisma.sql`ranking = ${ranking.name} AND period = ${period}::standing_period`;
+  return Prisma.sql`
+    SELECT st.as_of, page.item_id, page.sort_key, page.people,
+      coalesce(l.ready, (SELECT ready FROM standing_lists WHERE ${list} AND category = ''), false) AS ready
+    FROM standings_state st
+    LEFT JOIN standing_lists l ON l.ranking = ${ranking.name} AND l.period = ${period}::standing_period AND l.category = ${category}
+    LEFT JOIN LATERAL (
+      SELECT s.item_id, s.sort_key, s.people
+      FROM standings s JOIN items i ON i.key = s.item_key AND i.hidden_at IS NULL
+      WHERE s.list_id = l.id ${below}
+      ORDER BY s.sort_key DESC, s.item_id LIMIT ${limit}
+    ) AS page ON true
+    ORDER BY page.sort_key DESC, page.item_id`;
+}
+
+/** Decayed scores are kept as log2 of the forward-decayed sum: 2^(key - hours since the epoch / half-life) is the score. */
+function toRankedItem(ranking: Ranking, asOf: Date, row: ScoredRow): RankedItem {
+  const { item_id: itemId, sort_key: sortKey } = row;
+  const score =
+    ranking.halfLifeHours === null ? sortKey : 2 ** (sortKey - asOf.getTime() / 3_600_000 / ranking.halfLifeHours);
+  return { itemId, score, sortKey, people: Number(row.people) };
+}

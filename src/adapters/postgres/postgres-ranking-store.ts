@@ -1,0 +1,42 @@
+import { INTERACTION_TYPES, type InteractionType } from '../../interactions/interaction.ts';
+import type { Ranking, RankingStore } from '../../popularity/ranking.ts';
+import type { Database } from './prisma-database.ts';
+import type { Ranking as RankingRow } from '../generated/prisma/client.ts';
+
+export function createPostgresRankingStore(database: Database): RankingStore {
+  return {
+    async list() {
+      const rows = await database.primary((client) => client.ranking.findMany({ orderBy: { position: 'asc' } }));
+      return rows.map(toRanking);
+    },
+    async replaceAll(rankings) {
+      await database.transaction(async (tx) => {
+        await tx.ranking.deleteMany();
+        await tx.ranking.createMany({
+          data: rankings.map(({ weights, ...ranking }, position) => ({
+            ...ranking,
+            weights: Object.fromEntries(weights),
+            position,
+          })),
+        });
+        await tx.catalogueState.updateMany({ data: { generation: { increment: 1 } } });
+      });
+    },
+  };
+}
+
+export function toRanking(row: RankingRow): Ranking {
+  const weights = new Map<InteractionType, number>();
+  for (const type of INTERACTION_TYPES) {
+    const weight: unknown = row.weights instanceof Object ? Reflect.get(row.weights, type) : undefined;
+    if (typeof weight === 'number' && weight > 0) weights.set(type, weight);
+  }
+  return {
+    name: row.name,
+    description: row.description,
+    weights,
+    counts: row.counts,
+    window: row.window,
+    halfLifeHours: row.halfLifeHours,
+  };
+}

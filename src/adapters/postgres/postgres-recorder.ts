@@ -1,0 +1,202 @@
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { occurredAtMs } from '../../interactions/interaction-id.ts';
+import type { Interaction } from '../../interactions/interaction.ts';
+import {
+  PoisonBatchError,
+  type InteractionRecorder,
+  type RecordEntry,
+  type RecordResult,
+  type RejectedEntry,
+} from '../../interactions/recorder.ts';
+import { UnavailableError } from '../../runtime/errors.ts';
+import { isFaultOfRows } from './postgres-errors.ts';
+import { createPartitions, oldestMinute } from './postgres-partitions.ts';
+import type { Database, Queryable } from './prisma-database.ts';
+import { lockReactionsSql, recordBatchSql, type KeyedEntry, type RecordedRow } from './record-batch-sql.ts';
+import { Prisma } from '../generated/prisma/client.ts';
+
+/** An id from further ahead than any clock error explains would make partitions without end. */
+const MAX_AHEAD_MS = 24 * 60 * 60 * 1_000;
+/** Keys of items never change and items are never deleted. About 100 bytes each. */
+const CACHED_ITEM_KEYS = 500_000;
+
+/** Records into Postgres through Prisma: at most three statements for a batch, whatever its size. */
+export function createPostgresRecorder(database: Database, now: () => number = Date.now): InteractionRecorder {
+  const itemKeys = new LRUCache<string, bigint>({ max: CACHED_ITEM_KEYS });
+  const partitions = createPartitions(database);
+
+  async function lookUpItems(batch: readonly RecordEntry[]): Promise<void> {
+    const missing = new Set<string>();
+    for (const { interaction } of batch) if (!itemKeys.has(interaction.itemId)) missing.add(interaction.itemId);
+    if (missing.size === 0) return;
+    const found = await database.primary((client) =>
+      client.item.findMany({ where: { id: { in: [...missing] } }, select: { id: true, key: true } }),
+    );
+    for (const { id, key } of found) itemKeys.set(id, key);
+  }
+
+  async function key(entries: readonly RecordEntry[]): Promise<{ keyed: KeyedEntry[]; unknown: RejectedEntry[] }> {
+    await lookUpItems(entries);
+    const keyed: KeyedEntry[] = [];
+    const unknown: RejectedEntry[] = [];
+    for (const entry of entries) {
+      const itemKey = itemKeys.get(entry.interaction.itemId);
+      if (itemKey === undefined) unknown.push(rejection(entry, 'ITEM_NOT_FOUND', entry.interaction.itemId));
+      else keyed.push({ entry, itemKey });
+    }
+    return { keyed, unknown };
+  }
+
+  async function record(batch: readonly RecordEntry[]): Promise<RecordResult> {
+    const sifted = sift(batch, now());
+    const { keyed, unknown } = await key(sifted.entries);
+    await partitions.ensureFor(keyed.map(({ entry }) => occurredAtMs(entry.interaction.id)));
+    const outboxSeqs = batch.flatMap(({ outboxSeq }) => outboxSeq ?? []);
+
+    return database.transaction(async (tx) => {
+      const taken = await takeFromOutbox(tx, outboxSeqs);
+      const isOurs = ({ outboxSeq }: Pick<RecordEntry, 'outboxSeq'>): boolean =>
+        outboxSeq === null || taken.has(outboxSeq);
+      const recordable = keyed.filter(({ entry }) => isOurs(entry));
+      const row = await recordRows(tx, recordable, oldestMinute(now()));
+      const known = recordable.length - row.fresh - row.discarded.length;
+      const reused = known === 0 ? [] : await findReused(tx, recordable);
+      const rejected = [...sifted.contradicting, ...unknown].filter(isOurs).concat(reused);
+      await keepRejected(tx, rejected);
+      return {
+        recorded: row.fresh,
+        duplicates: known - reused.length + sifted.repeating.filter(isOurs).length,
+        discarded: row.discarded.length,
+        rejected,
+        skipped: outboxSeqs.length - taken.size,
+      };
+    });
+  }
+
+  return {
+    async record(batch) {
+      try {
+        return await record(batch);
+      } catch (error) {
+        if (error instanceof UnavailableError) throw error;
+        if (isFaultOfRows(error)) throw new PoisonBatchError(error);
+        throw new UnavailableError('Postgres refuses to record', error);
+      }
+    },
+
+    async reject(entries) {
+      const outboxSeqs = entries.flatMap(({ outboxSeq }) => outboxSeq ?? []);
+      await database.transaction(async (tx) => {
+        await takeFromOutbox(tx, outboxSeqs);
+        await keepRejected(tx, entries);
+      });
+    },
+  };
+}
+
+interface Sifted {
+  readonly entries: RecordEntry[];
+  readonly repeating: RecordEntry[];
+  readonly contradicting: RejectedEntry[];
+}
+
+/** The first of equal ids goes on; what repeats it is a duplicate, what contradicts it is rejected. */
+function sift(batch: readonly RecordEntry[], nowMs: number): Sifted {
+  const first = new Map<string, RecordEntry>();
+  const repeating: RecordEntry[] = [];
+  const contradicting: RejectedEntry[] = [];
+  const latestMs = nowMs + MAX_AHEAD_MS;
+  for (const entry of batch) {
+    const known = first.get(entry.interaction.id);
+    if (known !== undefined) {
+      if (isSame(known.interaction, entry.interaction)) repeating.push(entry);
+      else contradicting.push(rejection(entry, 'ID_REUSED', 'in the same batch'));
+    } else if (occurredAtMs(entry.interaction.id) > latestMs) {
+      contradicting.push(rejection(entry, 'INVALID_MESSAGE', 'happens over a day from now'));
+    } else {
+      first.set(entry.interaction.id, entry);
+    }
+  }
+  return { entries: [...first.values()], repeating, contradicting };
+}
+
+function isSame(a: Interaction, b: Interaction): boolean {
+  return a.viewer === b.viewer && a.itemId === b.itemId && a.type === b.type && a.retraction === b.retraction;
+}
+
+function rejection(entry: RecordEntry, reason: RejectedEntry['reason'], detail: string): RejectedEntry {
+  return { body: entry.body, outboxSeq: entry.outboxSeq, reason, detail, interaction: entry.interaction };
+}
+
+/** The rows now are this transaction's to settle; those that another worker holds or has settled are not among them. */
+async function takeFromOutbox(tx: Queryable, seqs: readonly bigint[]): Promise<ReadonlySet<bigint>> {
+  if (seqs.length === 0) return new Set();
+  const rows = await tx.$queryRaw<{ seq: bigint }[]>`
+    DELETE FROM outbox WHERE seq IN (
+      SELECT seq FROM outbox WHERE seq = ANY(${seqs}::bigint[]) ORDER BY seq FOR UPDATE SKIP LOCKED
+    ) RETURNING seq`;
+  return new Set(rows.map(({ seq }) => seq));
+}
+
+async function recordRows(tx: Queryable, batch: readonly KeyedEntry[], fromMinute: number): Promise<RecordedRow> {
+  if (batch.length === 0) return { fresh: 0, discarded: [] };
+  await tx.$executeRaw(lockReactionsSql(batch));
+  const [row] = await tx.$queryRaw<RecordedRow[]>(recordBatchSql(batch, fromMinute));
+  if (row === undefined) throw new Error('recording gave no row');
+  if (row.discarded.length > 0) await dropEmptyReactions(tx, batch, new Set(row.discarded));
+  return row;
+}
+
+/** Locking made rows for reactions of people who are erased; nothing of them may stay. */
+async function dropEmptyReactions(
+  tx: Queryable,
+  batch: readonly KeyedEntry[],
+  discarded: ReadonlySet<string>,
+): Promise<void> {
+  const viewers = batch.flatMap(({ entry: { interaction } }) =>
+    discarded.has(interaction.id) ? [interaction.viewer] : [],
+  );
+  await tx.$executeRaw`
+    DELETE FROM reactions
+    WHERE viewer = ANY(${viewers}::uuid[]) AND since_id IS NULL AND latest_id IS NULL AND retracted_id IS NULL`;
+}
+
+/** Of a batch just recorded, those whose id was recorded before for somebody or something else. */
+async function findReused(tx: Queryable, batch: readonly KeyedEntry[]): Promise<RejectedEntry[]> {
+  const rows = batch.map(({ entry }) => entry.interaction);
+  const reused = await tx.$queryRaw<{ id: string }[]>(Prisma.sql`
+    SELECT input.id::text FROM unnest(
+      ${rows.map((row) => row.id)}::uuid[],
+      ${rows.map((row) => row.viewer)}::uuid[],
+      ${batch.map(({ itemKey }) => itemKey)}::bigint[],
+      ${rows.map((row) => row.type)}::interaction_type[],
+      ${rows.map((row) => row.retraction)}::boolean[]
+    ) AS input (id, viewer, item_key, type, retraction)
+    JOIN interactions i ON i.id = input.id
+    WHERE (i.viewer, i.item_key, i.type, i.retraction) <> (input.viewer, input.item_key, input.type, input.retraction)`);
+  const ids = new Set(reused.map(({ id }) => id));
+  return batch.flatMap(({ entry }) =>
+    ids.has(entry.interaction.id)
+      ? [rejection(entry, 'ID_REUSED', 'recorded before with another viewer, item or type')]
+      : [],
+  );
+}
+
+/** Once per body: a message that comes again after a crash is not kept twice. */
+async function keepRejected(tx: Queryable, entries: readonly RejectedEntry[]): Promise<void> {
+  if (entries.length === 0) return;
+  await tx.$executeRaw`
+    INSERT INTO rejected (body_hash, body, interaction_id, viewer, reason, detail)
+    SELECT decode(hash, 'hex'), decode(body, 'base64'), interaction_id, viewer, reason, detail
+    FROM unnest(
+      ${entries.map(({ body }) => createHash('sha256').update(body).digest('hex'))}::text[],
+      ${entries.map(({ body }) => Buffer.from(body).toString('base64'))}::text[],
+      ${entries.map(({ interaction }) => interaction?.id ?? null)}::uuid[],
+      ${entries.map(({ interaction }) => interaction?.viewer ?? null)}::uuid[],
+      ${entries.map(({ reason }) => reason)}::rejection_reason[],
+      ${entries.map(({ detail }) => detail.replaceAll('\0', '').toWellFormed().slice(0, 1_000))}::text[]
+    ) AS input (hash, body, interaction_id, viewer, reason, detail)
+    ORDER BY hash
+    ON CONFLICT (body_hash) DO NOTHING`;
+}

@@ -1,0 +1,107 @@
+import type { Logger } from '../../runtime/logger.ts';
+import type { Metrics } from '../../runtime/metrics.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
+import { type PrismaClient, Prisma } from '../generated/prisma/client.ts';
+
+const PROBE_INTERVAL_MS = 500;
+const PROBE_DEADLINE_MS = 1_000;
+
+export interface Replica {
+  readonly client: PrismaClient;
+  /** Out of rotation at once; the next probe that goes well brings it back. */
+  takeOut(reason: unknown): void;
+}
+
+export interface ReplicaSet {
+  /** Those that may be read from, the next one in turn first. */
+  inRotation(): Replica[];
+  faults(): string[];
+  close(): Promise<void>;
+}
+
+interface Options {
+  readonly clients: readonly PrismaClient[];
+  readonly maxLagMs: number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/**
+ * Reads go round robin to the replicas whose last probe went well and whose lag is within the limit. Lag is the age of the
+ * last replayed commit, and 0 when all that was received is replayed: an idle primary sends nothing to replay.
+ */
+export function createReplicaSet(options: Options): ReplicaSet {
+  const members = options.clients.map((client, index) => createMember(client, index, options));
+  let turn = 0;
+  const probe = async (): Promise<void> => {
+    await Promise.all(members.map((member) => member.probe()));
+    options.metrics.healthyReplicas.set(members.filter((member) => member.fault() === null).length);
+  };
+  let closed = false;
+  let timer: NodeJS.Timeout | undefined;
+  const loop = async (): Promise<void> => {
+    await probe();
+    if (!closed) timer = setTimeout(() => void loop(), PROBE_INTERVAL_MS);
+  };
+  const running = members.length === 0 ? Promise.resolve() : loop();
+
+  return {
+    inRotation() {
+      const healthy = members.filter((member) => member.fault() === null);
+      if (healthy.length < 2) return healthy;
+      turn = (turn + 1) % healthy.length;
+      return [...healthy.slice(turn), ...healthy.slice(0, turn)];
+    },
+    faults: () => members.flatMap((member) => member.fault() ?? []),
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      await running;
+      await Promise.all(options.clients.map((client) => client.$disconnect()));
+    },
+  };
+}
+
+function createMember(client: PrismaClient, index: number, { maxLagMs, logger }: Options) {
+  const name = `replica ${index + 1}`;
+  let fault: string | null = `${name}: not probed yet`;
+
+  function become(next: string | null): void {
+    if ((next === null) !== (fault === null)) {
+      logger.warn(
+        { replica: index + 1, fault: next },
+        next === null ? 'replica in rotation' : 'replica out of rotation',
+      );
+    }
+    fault = next;
+  }
+
+  async function measure(): Promise<string | null> {
+    const rows = await client.$queryRaw<
+      { recovering: boolean; receiving: boolean; lag_ms: number | null }[]
+    >(Prisma.sql`
+      SELECT pg_is_in_recovery() AS recovering, EXISTS (SELECT FROM pg_stat_wal_receiver) AS receiving,
+        CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+          ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 END::float8 AS lag_ms`);
+    const row = rows[0];
+    if (row === undefined || !row.recovering) return `${name}: not a replica`;
+    if (!row.receiving) return `${name}: not connected to its primary`;
+    if (row.lag_ms === null || row.lag_ms > maxLagMs) return `${name}: ${Math.round(row.lag_ms ?? Infinity)} ms behind`;
+    return null;
+  }
+
+  return {
+    client,
+    fault: () => fault,
+    takeOut(reason: unknown): void {
+      become(`${name}: ${reason instanceof Error ? reason.message : String(reason)}`);
+    },
+    async probe(): Promise<void> {
+      try {
+        become(await withDeadline(measure(), PROBE_DEADLINE_MS, name));
+      } catch (error) {
+        become(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import { MAX_DEPTH } from '../../popularity/popularity-reader.ts';
+import { POPULARITY_WINDOWS } from '../../popularity/ranking.ts';
+import type { StandingsRefresher } from '../../popularity/standings.ts';
+import { bucketsOf, type Period } from './popularity-sql.ts';
+import { toRanking } from './postgres-ranking-store.ts';
+import type { Database, Transaction } from './prisma-database.ts';
+import { ensureLists, followRankings, listLengths, refillLists, rescoreItems, trimLists } from './standings-lists.ts';
+import { findTurn, type Turn } from './standings-turns.ts';
+
+/** Only one worker at a time refreshes. */
+const REFRESH_LOCK = 4_717_211;
+/** Items rescored in one pass; about 0.2 s of work. */
+const ITEMS_PER_PASS = 5_000;
+/** Of those, for buckets that leave or enter, after what was touched. */
+const TURNING_PER_PASS = 2_000;
+/** Filling every list from nothing, once, may take long; it must not start over and over. */
+const PASS_TIMEOUT_MS = 600_000;
+const PERIODS: readonly Period[] = [...POPULARITY_WINDOWS, 'DECAY'];
+
+export interface StandingsOptions {
+  readonly database: Database;
+  /** The time, ms since the epoch; the primary's clock when left out. */
+  readonly now?: () => number;
+  /** How deep the lists can be paged. */
+  readonly depth?: number;
+}
+
+interface State {
+  readonly now: Date;
+  readonly as_of: Date;
+  readonly minute_done: number;
+  readonly hour_done: number;
+  readonly rankings_hash: string;
+}
+
+/** Keeps the standings tables ready. Each pass is one transaction, so readers see whole passes. */
+export function createPostgresStandings({ database, now, depth = MAX_DEPTH }: StandingsOptions): StandingsRefresher {
+  const lengths = listLengths(depth);
+  // What is left of the buckets that turned; the marks in the state row move on when it is worked off, so that
+  // another worker can take over at any time.
+  let turn: Turn | null = null;
+
+  async function pass(tx: Transaction) {
+    const [lock] = await tx.$queryRaw<{ led: boolean }[]>`SELECT pg_try_advisory_xact_lock(${REFRESH_LOCK}) AS led`;
+    if (lock?.led !== true) return { led: false, touchedItems: 0, more: false, asOf: undefined, turn: null };
+    const rankings = (await tx.ranking.findMany({ orderBy: { position: 'asc' } })).map(toRanking);
+    const state = await readState(tx, now);
+    const buckets = bucketsOf(state.now.getTime(), state.now.getTime());
+    const rankingsHash = await followRankings(tx, rankings, state.rankings_hash);
+
+    const touched = await takeTouched(tx);
+    await ensureLists(tx, rankings, touched.keys);
+    const resized = new Set<number>();
+    const rescore = async (period: Period, keys: readonly bigint[]): Promise<void> => {
+      const among = rankings.filter((ranking) => (period === 'DECAY') === (ranking.halfLifeHours !== null));
+      for (const list of await rescoreItems(tx, period, among, buckets, keys)) resized.add(list);
+    };
+    for (const period of PERIODS) await rescore(period, touched.keys);
+
+    const marks = { minute: state.minute_done, hour: state.hour_done };
+    const resumed = turn !== null && turn.from.minute === marks.minute && turn.from.hour === marks.hour ? turn : null;
+    const current = resumed ?? (await findTurn(tx, marks, buckets));
+    const left = await workOff(current, rescore);
+
+    await trimLists(tx, [...resized], lengths);
+    await refillLists(tx, rankings, buckets, current.stale, [...resized], lengths);
+    const done = left === null ? current.to : marks;
+    const asOf = touched.more ? state.as_of : state.now;
+    await tx.standingsState.updateMany({ data: { asOf, rankingsHash, minuteDone: done.minute, hourDone: done.hour } });
+    return { led: true, touchedItems: touched.keys.length, more: touched.more || left !== null, asOf, turn: left };
+  }
+
+  return {
+    async refresh() {
+      const { turn: left, ...result } = await database.transaction(pass, PASS_TIMEOUT_MS);
+      turn = left;
+      return result;
+    },
+  };
+}
+
+/** Rescores as much as one pass takes; what is left, or null. */
+async function workOff(
+  turn: Turn,
+  rescore: (period: Period, keys: readonly bigint[]) => Promise<void>,
+): Promise<Turn | null> {
+  const due = new Map(turn.due);
+  let room = TURNING_PER_PASS;
+  for (const [period, keys] of turn.due) {
+    const part = keys.slice(0, room);
+    room -= part.length;
+    await rescore(period, part);
+    if (part.length === keys.length) due.delete(period);
+    else due.set(period, keys.slice(part.length));
+    if (room === 0) break;
+  }
+  return due.size === 0 ? null : { ...turn, due, stale: [] };
+}
+
+/** Makes the state row on the first pass ever, when every list is yet to be filled. */
+async function readState(tx: Transaction, now: (() => number) | undefined): Promise<State> {
+  await tx.$executeRaw`
+    INSERT INTO standings_state (as_of, minute_done, hour_done) VALUES ('epoch', 0, 0) ON CONFLICT DO NOTHING`;
+  const [state] = await tx.$queryRaw<State[]>`
+    SELECT clock_timestamp() AS now, as_of, minute_done, hour_done, rankings_hash FROM standings_state`;
+  if (state === undefined) throw new Error('standings_state is empty');
+  return now === undefined ? state : { ...state, now: new Date(now()) };
+}
+
+/** The items of the oldest touched rows, as many as one pass takes. */
+async function takeTouched(tx: Transaction): Promise<{ keys: bigint[]; more: boolean }> {
+  const rows = await tx.$queryRaw<{ seq: bigint; item_keys: bigint[] }[]>`
+    SELECT seq, item_keys FROM touched ORDER BY seq LIMIT 200`;
+  const keys = new Set<bigint>();
+  const seqs: bigint[] = [];
+  for (const { seq, item_keys } of rows) {
+    if (seqs.length > 0 && keys.size + item_keys.length > ITEMS_PER_PASS) break;
+    for (const key of item_keys) keys.add(key);
+    seqs.push(seq);
+  }
+  await tx.$executeRaw`DELETE FROM touched WHERE seq = ANY(${seqs}::bigint[])`;
+  return { keys: [...keys], more: seqs.length < rows.length || rows.length === 200 };
+}

@@ -1,0 +1,104 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Metrics } from '../../runtime/metrics.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
+import { DeadlineError, UnavailableError } from '../../runtime/errors.ts';
+import { isTransient } from './postgres-errors.ts';
+import { createReplicaSet } from './postgres-replicas.ts';
+import { Prisma, PrismaClient } from '../generated/prisma/client.ts';
+
+export type Transaction = Prisma.TransactionClient;
+/** What a statement can be sent to: a client, or a transaction on it. */
+export type Queryable = Pick<Transaction, '$queryRaw' | '$executeRaw'>;
+
+export interface DatabaseOptions {
+  readonly url: string;
+  readonly replicaUrls: readonly string[];
+  readonly poolSize: number;
+  /** A replica further behind than this answers no reads. */
+  readonly replicaMaxLagMs: number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface Database {
+  /** On a healthy replica, raw SQL too; on the primary when there is none. A replica that fails is left for the next. */
+  read<T>(work: (client: PrismaClient) => Promise<T>): Promise<T>;
+  /** On the primary: writes, and reads that need the latest. @throws UnavailableError on anything that may pass */
+  primary<T>(work: (client: PrismaClient) => Promise<T>): Promise<T>;
+  /** One transaction on the primary; never retried here. @throws UnavailableError on anything that may pass */
+  transaction<T>(work: (tx: Transaction) => Promise<T>, timeoutMs?: number): Promise<T>;
+  /** What is wrong with each replica that is out of rotation. */
+  replicaFaults(): string[];
+  close(): Promise<void>;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Above any sum of rollups; a frozen replica would hold the read for ever. */
+const REPLICA_READ_DEADLINE_MS = 5_000;
+const TRANSACTION_TIMEOUT_MS = 60_000;
+
+export function createDatabase(options: DatabaseOptions): Database {
+  const primary = createClient(options.url, options.poolSize);
+  const replicas = createReplicaSet({
+    clients: options.replicaUrls.map((url) => createClient(url, options.poolSize)),
+    maxLagMs: options.replicaMaxLagMs,
+    logger: options.logger,
+    metrics: options.metrics,
+  });
+
+  let closed = false;
+
+  async function onPrimary<T>(work: (client: PrismaClient) => Promise<T>): Promise<T> {
+    // Prisma would connect anew.
+    if (closed) throw new UnavailableError('the database is closed');
+    try {
+      return await work(primary);
+    } catch (error) {
+      throw isTransient(error) ? new UnavailableError('Postgres is away', error) : error;
+    }
+  }
+
+  return {
+    primary: onPrimary,
+    async read(work) {
+      for (const replica of replicas.inRotation()) {
+        try {
+          const result = await withDeadline(work(replica.client), REPLICA_READ_DEADLINE_MS, 'a replica');
+          options.metrics.databaseReads.inc({ target: 'replica' });
+          return result;
+        } catch (error) {
+          if (!(error instanceof DeadlineError || isTransient(error))) throw error;
+          replica.takeOut(error);
+        }
+      }
+      options.metrics.databaseReads.inc({ target: 'primary' });
+      return onPrimary(work);
+    },
+    transaction: (work, timeoutMs = TRANSACTION_TIMEOUT_MS) =>
+      onPrimary((client) => client.$transaction(work, { maxWait: CONNECT_TIMEOUT_MS, timeout: timeoutMs })),
+    replicaFaults: () => replicas.faults(),
+    async close() {
+      closed = true;
+      await replicas.close();
+      await primary.$disconnect();
+    },
+  };
+}
+
+/** Unnamed statements only, so PgBouncer in transaction mode serves as well. */
+function createClient(url: string, poolSize: number): PrismaClient {
+  const adapter = new PrismaPg(
+    {
+      connectionString: url,
+      max: poolSize,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      idleTimeoutMillis: 30_000,
+      keepAlive: true,
+      application_name: 'groundswell',
+    },
+    // A broken idle connection is replaced by the pool; without a listener it would end the process.
+    { onPoolError: () => undefined, onConnectionError: () => undefined },
+  );
+  return new PrismaClient({ adapter });
+}

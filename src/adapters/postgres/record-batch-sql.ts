@@ -1,0 +1,174 @@
+import type { RecordEntry } from '../../interactions/recorder.ts';
+import { Prisma } from '../generated/prisma/client.ts';
+
+export interface KeyedEntry {
+  readonly entry: RecordEntry;
+  readonly itemKey: bigint;
+}
+
+/** Recorders hold it shared while they record, so that an erasure (exclusive) cannot miss a batch on its way. */
+export const RECORDING_LOCK = 4_717_210;
+
+/**
+ * First statement: shares the recording lock, and locks the reactions of the batch in key order, creating empty ones.
+ * The next statement's snapshot then holds their last committed state.
+ */
+export function lockReactionsSql(batch: readonly KeyedEntry[]): Prisma.Sql {
+  const reactions = batch.filter(({ entry }) => entry.interaction.type === 'LIKE' || entry.interaction.type === 'SAVE');
+  const lock = Prisma.sql`SELECT pg_advisory_xact_lock_shared(${RECORDING_LOCK})`;
+  if (reactions.length === 0) return lock;
+  return Prisma.sql`
+    WITH held AS MATERIALIZED (${lock})
+    INSERT INTO reactions (viewer, item_key, type)
+    SELECT DISTINCT viewer, item_key, type
+    FROM held, unnest(
+      ${reactions.map(({ entry }) => entry.interaction.viewer)}::uuid[],
+      ${reactions.map(({ itemKey }) => itemKey)}::bigint[],
+      ${reactions.map(({ entry }) => entry.interaction.type)}::interaction_type[]
+    ) AS input (viewer, item_key, type)
+    ORDER BY viewer, item_key, type
+    ON CONFLICT (viewer, item_key, type) DO UPDATE SET item_key = excluded.item_key`;
+}
+
+export interface RecordedRow {
+  readonly fresh: number;
+  readonly discarded: string[];
+}
+
+/**
+ * Second statement, the whole batch at once: new interactions, and from those alone people, reactions, rollups and what is
+ * to be rescored. Every write is in key order, and every batch writes the tables in the same order, so concurrent workers
+ * wait for each other but never in a circle. Minutes older than `oldestMinute` are not kept.
+ */
+export function recordBatchSql(batch: readonly KeyedEntry[], oldestMinute: number): Prisma.Sql {
+  const rows = batch.map(({ entry }) => entry.interaction);
+  return Prisma.sql`
+    WITH input AS MATERIALIZED (
+      SELECT i.*, (SELECT count(*) FROM erasures) > 0 AND EXISTS (
+        SELECT FROM erasures e, erasure_key k
+        WHERE e.viewer_hash = sha256(k.key || uuid_send(i.viewer)) AND e.erased_at >= to_timestamp(i.accepted_at / 1000.0)
+      ) AS erased
+      FROM unnest(
+        ${rows.map((row) => row.id)}::uuid[],
+        ${rows.map((row) => row.viewer)}::uuid[],
+        ${batch.map(({ itemKey }) => itemKey)}::bigint[],
+        ${rows.map((row) => row.type)}::interaction_type[],
+        ${rows.map((row) => row.retraction)}::boolean[],
+        ${rows.map((row) => (row.metadata === null ? null : JSON.stringify(row.metadata)))}::jsonb[],
+        ${rows.map((row) => row.acceptedAtMs)}::float8[]
+      ) AS i (id, viewer, item_key, type, retraction, metadata, accepted_at)
+    ),
+    fresh AS (
+      INSERT INTO interactions (id, viewer, item_key, type, retraction, metadata)
+      SELECT id, viewer, item_key, type, retraction, metadata FROM input WHERE NOT erased ORDER BY id
+      ON CONFLICT (id) DO NOTHING
+      RETURNING id, viewer, item_key, type, retraction, uuid_minute(id) AS minute
+    ),
+    counted AS (
+      INSERT INTO people (hour, item_key, type, viewer, minute)
+      SELECT DISTINCT ON (minute / 60, item_key, type, viewer) minute / 60, item_key, type, viewer, minute
+      FROM fresh WHERE type NOT IN ('LIKE', 'SAVE')
+      ORDER BY minute / 60, item_key, type, viewer, id
+      ON CONFLICT (hour, item_key, type, viewer) DO NOTHING
+      RETURNING item_key, type, minute
+    ),
+    reacted AS (${reactedSql()}),
+    kept AS (
+      UPDATE reactions r
+      SET since_id = reacted.since_id, latest_id = reacted.latest_id, retracted_id = reacted.retracted_id
+      FROM reacted
+      WHERE r.viewer = reacted.viewer AND r.item_key = reacted.item_key AND r.type = reacted.type
+    ),
+    deltas AS MATERIALIZED (
+      SELECT item_key, type, minute, sum(events) AS events, sum(people) AS people
+      FROM (
+        SELECT item_key, type, minute, 1 AS events, 0 AS people FROM fresh WHERE type NOT IN ('LIKE', 'SAVE')
+        UNION ALL SELECT item_key, type, minute, 0, 1 FROM counted
+        UNION ALL SELECT item_key, type, uuid_minute(since_id), 1, 1 FROM reacted
+          WHERE since_id IS NOT NULL AND since_id IS DISTINCT FROM old_since_id
+        UNION ALL SELECT item_key, type, uuid_minute(old_since_id), -1, -1 FROM reacted
+          WHERE old_since_id IS NOT NULL AND since_id IS DISTINCT FROM old_since_id
+      ) AS change (item_key, type, minute, events, people)
+      GROUP BY item_key, type, minute
+    ),
+    ${addDeltasSql(oldestMinute)}
+    SELECT
+      (SELECT count(*) FROM fresh)::integer AS fresh,
+      ARRAY(SELECT id::text FROM input WHERE erased) AS discarded`;
+}
+
+/**
+ * The rule of src/interactions/reaction.ts over the fresh givings and retractions of the batch. Only when a retraction
+ * comes late, with givings known after it, are older rows looked up: by viewer and id, so a short walk.
+ */
+function reactedSql(): Prisma.Sql {
+  return Prisma.sql`
+      WITH state AS (
+        SELECT f.id, f.retraction, r.viewer, r.item_key, r.type, r.since_id, r.latest_id,
+          greatest(r.retracted_id,
+            (max(f.id::text COLLATE "C") FILTER (WHERE f.retraction) OVER (PARTITION BY r.viewer, r.item_key, r.type))::uuid
+          ) AS retracted_id
+        FROM fresh f JOIN reactions r USING (viewer, item_key, type)
+        WHERE f.type IN ('LIKE', 'SAVE')
+      ),
+      folded AS (
+        SELECT viewer, item_key, type, since_id AS old_since_id, retracted_id,
+          CASE WHEN retracted_id IS NULL OR since_id > retracted_id THEN since_id END AS standing_id,
+          latest_id AS old_latest_id,
+          greatest(latest_id, max(id::text COLLATE "C") FILTER (WHERE NOT retraction)::uuid) AS latest_id,
+          (min(id::text COLLATE "C") FILTER (WHERE NOT retraction AND (retracted_id IS NULL OR id > retracted_id)))::uuid AS given_id
+        FROM state
+        GROUP BY viewer, item_key, type, since_id, latest_id, retracted_id
+      )
+      SELECT f.viewer, f.item_key, f.type, f.old_since_id, f.latest_id, f.retracted_id,
+        least(f.standing_id, f.given_id, earlier.id) AS since_id
+      FROM folded f
+      LEFT JOIN LATERAL (
+        SELECT i.id FROM interactions i
+        WHERE f.standing_id IS NULL AND f.old_latest_id > f.retracted_id
+          AND i.viewer = f.viewer AND i.id > f.retracted_id
+          AND i.item_key = f.item_key AND i.type = f.type AND NOT i.retraction
+        ORDER BY i.id LIMIT 1
+      ) AS earlier ON true`;
+}
+
+/** Adds a CTE `deltas` (item_key, type, minute, events, people) to every rollup and marks its items for rescoring. */
+export function addDeltasSql(oldestMinute: number): Prisma.Sql {
+  return Prisma.sql`
+    to_minutes AS (
+      INSERT INTO minutes (item_key, minute, type, events, people)
+      SELECT item_key, minute, type, events, people FROM deltas
+      WHERE minute >= ${oldestMinute} AND (events <> 0 OR people <> 0)
+      ORDER BY item_key, minute, type
+      ON CONFLICT (item_key, minute, type)
+      DO UPDATE SET events = minutes.events + excluded.events, people = minutes.people + excluded.people
+    ),
+    to_hours AS (
+      INSERT INTO hours (item_key, hour, type, events, people)
+      SELECT item_key, minute / 60, type, sum(events), sum(people) FROM deltas
+      GROUP BY item_key, minute / 60, type
+      ORDER BY item_key, minute / 60, type
+      ON CONFLICT (item_key, hour, type)
+      DO UPDATE SET events = hours.events + excluded.events, people = hours.people + excluded.people
+    ),
+    to_days AS (
+      INSERT INTO days (item_key, day, type, events, people)
+      SELECT item_key, minute / 1440, type, sum(events), sum(people) FROM deltas
+      GROUP BY item_key, minute / 1440, type
+      ORDER BY item_key, minute / 1440, type
+      ON CONFLICT (item_key, day, type)
+      DO UPDATE SET events = days.events + excluded.events, people = days.people + excluded.people
+    ),
+    to_totals AS (
+      INSERT INTO totals (item_key, type, events, people)
+      SELECT item_key, type, sum(events), sum(people) FROM deltas
+      GROUP BY item_key, type
+      ORDER BY item_key, type
+      ON CONFLICT (item_key, type)
+      DO UPDATE SET events = totals.events + excluded.events, people = totals.people + excluded.people
+    ),
+    to_touched AS (
+      INSERT INTO touched (item_keys)
+      SELECT array_agg(DISTINCT item_key) FROM deltas HAVING count(*) > 0
+    )`;
+}

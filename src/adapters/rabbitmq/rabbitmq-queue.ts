@@ -1,0 +1,264 @@
+import type { ChannelModel, ConfirmChannel } from 'amqplib';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { InteractionQueue } from '../../interactions/queue.ts';
+import { DeadlineError, UnavailableError } from '../../runtime/errors.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { keepConnected } from './rabbitmq-link.ts';
+import { declareTopology } from './rabbitmq-topology.ts';
+
+const DEFAULT_MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
+const FIRST_CONNECT_MS = 1_500;
+/** A broker that confirms nothing for so long after a missed deadline gets a new connection, on another node if there is one. */
+const REPLACE_STALLED_AFTER_MS = 3_000;
+/** One object for all messages: nothing in it differs between them. */
+const PUBLISH_OPTIONS = { persistent: true, mandatory: true };
+
+export interface RabbitmqQueueOptions {
+  readonly urls: readonly string[];
+  readonly queueName: string;
+  /** From `publish` to the last confirm, waiting for a slot included. */
+  readonly deadlineMs: number;
+  /** Messages published and not confirmed yet; `publish` waits for room. */
+  readonly maxInFlight: number;
+  readonly maxInFlightBytes?: number;
+  readonly logger: Logger;
+}
+
+export interface RabbitmqQueue extends InteractionQueue {
+  /** Null when it takes messages, else what is wrong. */
+  fault(): string | null;
+  close(): Promise<void>;
+}
+
+interface Call {
+  readonly bodies: readonly Buffer[];
+  readonly bytes: number;
+  readonly expiresAtMs: number;
+  resolve(): void;
+  reject(error: UnavailableError): void;
+  unconfirmed: number;
+  nacked: boolean;
+  /** Its caller has an answer; it holds its room in flight until the broker's verdict or the end of the channel. */
+  settled: boolean;
+}
+
+/**
+ * Publishes with `mandatory` and publisher confirms. It fails at once, so that the caller can turn to the outbox, from the
+ * first missed deadline (or loss of the connection, or alarm at the broker) until the broker confirms again. Waits for
+ * the first connection for a moment and then goes on without it.
+ */
+export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promise<RabbitmqQueue> {
+  const { queueName, deadlineMs, maxInFlight, logger } = options;
+  const maxInFlightBytes = options.maxInFlightBytes ?? DEFAULT_MAX_IN_FLIGHT_BYTES;
+  const inFlight = new Set<Call>();
+  const waiting = new Set<Call>();
+  let messagesInFlight = 0;
+  let bytesInFlight = 0;
+  let channel: ConfirmChannel | undefined;
+  let connection: ChannelModel | undefined;
+  let alarm: string | null = null;
+  let stalled = false;
+  let replaceTimer: NodeJS.Timeout | undefined;
+  let deadlineTimer: NodeJS.Timeout | undefined;
+  let firstOpened: () => void;
+  const opened = new Promise<void>((resolve) => (firstOpened = resolve));
+
+  function fault(): string | null {
+    if (channel === undefined) return link.fault() ?? 'connecting';
+    if (alarm !== null) return `alarm at the broker: ${alarm}`;
+    return stalled ? 'the broker does not confirm' : null;
+  }
+
+  function failAll(reason: string): void {
+    const error = new UnavailableError(`RabbitMQ: ${reason}`);
+    for (const call of waiting) settle(call, error);
+    waiting.clear();
+    for (const call of inFlight) settle(call, error);
+  }
+
+  function settle(call: Call, error?: UnavailableError): void {
+    if (call.settled) return;
+    call.settled = true;
+    if (error === undefined) call.resolve();
+    else call.reject(error);
+  }
+
+  function hasRoom(call: Call): boolean {
+    if (inFlight.size === 0) return true;
+    return messagesInFlight + call.bodies.length <= maxInFlight && bytesInFlight + call.bytes <= maxInFlightBytes;
+  }
+
+  function send(target: ConfirmChannel, call: Call): void {
+    inFlight.add(call);
+    messagesInFlight += call.bodies.length;
+    bytesInFlight += call.bytes;
+    const onVerdict = (error: unknown): void => {
+      // A missing error is a confirm. A nack is no fault of the connection: the queue is full, or its leader moved.
+      if (error !== null) call.nacked = true;
+      else if (stalled && target === channel) recovered();
+      call.unconfirmed -= 1;
+      if (call.unconfirmed === 0) finish(call);
+    };
+    try {
+      for (const body of call.bodies) target.publish(queueName, queueName, body, PUBLISH_OPTIONS, onVerdict);
+    } catch (error) {
+      // The channel is closing. What was written gets its verdict, the rest none.
+      inFlight.delete(call);
+      messagesInFlight -= call.bodies.length;
+      bytesInFlight -= call.bytes;
+      settle(call, new UnavailableError('RabbitMQ: the channel is closed', error));
+    }
+  }
+
+  function finish(call: Call): void {
+    if (!inFlight.delete(call)) return;
+    messagesInFlight -= call.bodies.length;
+    bytesInFlight -= call.bytes;
+    settle(call, call.nacked ? new UnavailableError('RabbitMQ: a message was refused') : undefined);
+    for (const next of waiting) {
+      if (channel === undefined || !hasRoom(next)) break;
+      waiting.delete(next);
+      send(channel, next);
+    }
+  }
+
+  /** One timer for all calls: they have the same deadline, so the oldest is the next to expire. */
+  function watchDeadline(): void {
+    if (deadlineTimer !== undefined) return;
+    const oldest = firstUnsettled(inFlight) ?? firstUnsettled(waiting);
+    if (oldest === undefined) return;
+    deadlineTimer = setTimeout(
+      // Timers run before I/O: after a long pause of our own the confirms may lie unread in the socket.
+      () => setImmediate(() => setImmediate(expire)),
+      Math.max(1, oldest.expiresAtMs - Date.now()),
+    );
+  }
+
+  function expire(): void {
+    deadlineTimer = undefined;
+    const nowMs = Date.now();
+    let missed = false;
+    for (const call of [...inFlight, ...waiting]) {
+      if (call.settled) continue;
+      if (call.expiresAtMs > nowMs) break;
+      missed ||= inFlight.has(call);
+      waiting.delete(call);
+      settle(call, new DeadlineError('RabbitMQ', deadlineMs));
+    }
+    if (missed && !stalled && alarm === null) stall();
+    watchDeadline();
+  }
+
+  function stall(): void {
+    stalled = true;
+    logger.warn({ deadlineMs }, 'RabbitMQ does not confirm');
+    failAll('the broker does not confirm');
+    const slow = connection;
+    replaceTimer = setTimeout(() => {
+      if (slow !== undefined) link.reset(slow, 'no confirm came');
+    }, REPLACE_STALLED_AFTER_MS);
+  }
+
+  function recovered(): void {
+    stalled = false;
+    clearTimeout(replaceTimer);
+    logger.info('RabbitMQ confirms again');
+  }
+
+  const link = keepConnected({
+    urls: options.urls,
+    purpose: 'publish',
+    logger,
+    async onOpen(opening) {
+      opening.on('blocked', (reason) => {
+        if (opening !== connection) return;
+        alarm = reason;
+        logger.warn({ reason }, 'RabbitMQ blocks publishers');
+        // Ahead of a stall's replacement: a broker under alarm is alive, and would block a new connection just the same.
+        stalled = false;
+        clearTimeout(replaceTimer);
+        failAll(`alarm at the broker: ${reason}`);
+      });
+      opening.on('unblocked', () => {
+        if (opening !== connection) return;
+        alarm = null;
+        logger.info('RabbitMQ takes messages again');
+      });
+      await declareTopology(opening, queueName, logger);
+      const created = await opening.createConfirmChannel();
+      created.on('error', (error) => link.reset(opening, error.message));
+      created.on('close', () => link.reset(opening, 'channel closed'));
+      // The broker returns a message ahead of its confirm. All go to one queue, so one that found no way there speaks for
+      // all that are in flight: they fail, and reconnecting declares the binding again.
+      created.on('return', () => {
+        failAll('a message could not be routed');
+        link.reset(opening, 'a message could not be routed');
+      });
+      connection = opening;
+      channel = created;
+      alarm = null;
+      stalled = false;
+      firstOpened();
+    },
+    onLost(reason) {
+      channel = undefined;
+      connection = undefined;
+      alarm = null;
+      stalled = false;
+      clearTimeout(replaceTimer);
+      failAll(reason);
+      // The verdicts of a dead channel come late or, for a write it never took, not at all.
+      inFlight.clear();
+      messagesInFlight = 0;
+      bytesInFlight = 0;
+    },
+  });
+
+  const connecting = new AbortController();
+  await Promise.race([opened, wait(FIRST_CONNECT_MS, undefined, { signal: connecting.signal }).catch(() => undefined)]);
+  connecting.abort();
+
+  return {
+    fault,
+    publish(bodies) {
+      const away = fault();
+      if (away !== null || channel === undefined) {
+        return Promise.reject(new UnavailableError(`RabbitMQ: ${away ?? 'connecting'}`));
+      }
+      if (bodies.length === 0) return Promise.resolve();
+      const target = channel;
+      return new Promise<void>((resolve, reject) => {
+        let bytes = 0;
+        for (const body of bodies) bytes += body.byteLength;
+        const call: Call = {
+          bodies,
+          bytes,
+          expiresAtMs: Date.now() + deadlineMs,
+          resolve,
+          reject,
+          unconfirmed: bodies.length,
+          nacked: false,
+          settled: false,
+        };
+        if (waiting.size === 0 && hasRoom(call)) send(target, call);
+        else waiting.add(call);
+        watchDeadline();
+      });
+    },
+    async close() {
+      const last = channel;
+      channel = undefined;
+      for (const call of waiting) settle(call, new UnavailableError('RabbitMQ: closed'));
+      await link.close(async () => last?.waitForConfirms());
+      failAll('closed');
+      inFlight.clear();
+      clearTimeout(replaceTimer);
+      clearTimeout(deadlineTimer);
+    },
+  };
+}
+
+function firstUnsettled(calls: ReadonlySet<Call>): Call | undefined {
+  for (const call of calls) if (!call.settled) return call;
+  return undefined;
+}

@@ -1,0 +1,123 @@
+import type { Interaction } from '../../interactions/interaction.ts';
+import { decodeMessage, encodeMessage } from '../../interactions/message.ts';
+import type { PendingWrites } from '../../interactions/pending-writes.ts';
+import { UnavailableError } from '../../runtime/errors.ts';
+import type { RedisConnection } from './redis-connection.ts';
+
+const KEEP_SECONDS = 3_600;
+const MAX_PER_VIEWER = 1_000;
+/** Longer than the cache's: a miss there is soon mended, a lost preview is not. */
+const DEADLINE_MS = 100;
+/** Redis runs a script to its end: this many take about 2 ms. */
+const MAX_PER_SCRIPT = 500;
+
+/**
+ * ARGV: viewer, id and message of each. The message is kept under its id, the first one wins; the viewer's set holds ids,
+ * which sort by time, so that the newest are at its end. One call takes all that was accepted in the same turn.
+ */
+const ADD = `
+local viewers = {}
+for i = 1, #ARGV, 3 do
+  redis.call('SET', 'groundswell:pending:' .. ARGV[i + 1], ARGV[i + 2], 'NX', 'EX', ${KEEP_SECONDS})
+  local set = 'groundswell:pending-of:' .. ARGV[i]
+  redis.call('ZADD', set, 0, ARGV[i + 1])
+  viewers[set] = true
+end
+for set in pairs(viewers) do
+  redis.call('ZREMRANGEBYRANK', set, 0, ${-MAX_PER_VIEWER - 1})
+  redis.call('EXPIRE', set, ${KEEP_SECONDS})
+end`;
+
+/** ARGV: viewer and id of each. What another viewer sent under the same id stays. */
+const REMOVE = `
+for i = 1, #ARGV, 2 do
+  local message = redis.call('GET', 'groundswell:pending:' .. ARGV[i + 1])
+  if message and string.find(message, ARGV[i], 1, true) then redis.call('DEL', 'groundswell:pending:' .. ARGV[i + 1]) end
+  redis.call('ZREM', 'groundswell:pending-of:' .. ARGV[i], ARGV[i + 1])
+end`;
+
+interface Waiting {
+  readonly interactions: readonly Interaction[];
+  readonly done: () => void;
+}
+
+/** Shared by all processes. Every call ends within 100 ms, reads of a viewer within 200. */
+export function createRedisPendingWrites(redis: RedisConnection): PendingWrites {
+  let waiting: Waiting[] = [];
+
+  async function addAll(batch: readonly Waiting[]): Promise<void> {
+    const all = batch.flatMap(({ interactions }) => interactions);
+    const scripts: Promise<unknown>[] = [];
+    for (let from = 0; from < all.length; from += MAX_PER_SCRIPT) {
+      const values = all.slice(from, from + MAX_PER_SCRIPT);
+      const args = values.flatMap((value) => [value.viewer, value.id, encodeMessage(value).toString()]);
+      scripts.push(redis.run((client) => client.eval(ADD, { keys: [], arguments: args }), DEADLINE_MS));
+    }
+    await Promise.allSettled(scripts);
+    for (const { done } of batch) done();
+  }
+
+  async function idsOf(viewer: string): Promise<string[]> {
+    return redis.run((client) => client.zRange(setOf(viewer), -MAX_PER_VIEWER, -1), DEADLINE_MS);
+  }
+
+  async function read(ids: readonly string[]): Promise<Interaction[]> {
+    if (ids.length === 0) return [];
+    const messages = await redis.run((client) => client.mGet(ids.map(keyOf)), DEADLINE_MS);
+    return messages.flatMap((message) => decoded(message) ?? []);
+  }
+
+  return {
+    add(interactions) {
+      return new Promise((done) => {
+        waiting.push({ interactions, done });
+        if (waiting.length > 1) return;
+        setImmediate(() => {
+          const batch = waiting;
+          waiting = [];
+          void addAll(batch);
+        });
+      });
+    },
+    async ofViewer(viewer) {
+      try {
+        const interactions = await read(await idsOf(viewer));
+        // Another viewer's, when they reused its id.
+        return interactions.filter((interaction) => interaction.viewer === viewer);
+      } catch {
+        return [];
+      }
+    },
+    async find(id) {
+      return (await read([id]).catch(() => []))[0] ?? null;
+    },
+    async remove(interactions) {
+      if (interactions.length === 0) return;
+      const args = interactions.flatMap(({ viewer, id }) => [viewer, id]);
+      const forget = redis.run((client) => client.eval(REMOVE, { keys: [], arguments: args }), DEADLINE_MS);
+      await forget.catch(() => undefined);
+    },
+    async erase(viewer) {
+      try {
+        const ids = (await read(await idsOf(viewer))).flatMap((value) => (value.viewer === viewer ? [value.id] : []));
+        await redis.run((client) => client.del([setOf(viewer), ...ids.map(keyOf)]), DEADLINE_MS);
+      } catch (error) {
+        throw new UnavailableError('Redis is away', error);
+      }
+    },
+  };
+}
+
+function keyOf(id: string): string {
+  return `groundswell:pending:${id}`;
+}
+
+function setOf(viewer: string): string {
+  return `groundswell:pending-of:${viewer}`;
+}
+
+function decoded(message: string | null): Interaction | undefined {
+  if (message === null) return undefined;
+  const result = decodeMessage(Buffer.from(message));
+  return result.ok ? result.interaction : undefined;
+}

@@ -1,0 +1,60 @@
+import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginSchemaReportingDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled';
+import type { TextCache } from '../../cache/cache.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Metrics } from '../../runtime/metrics.ts';
+import { createCachePolicyPlugin } from './cache-policy.ts';
+import type { ApiContext } from './context.ts';
+import { createErrorStatusPlugin } from './error-status.ts';
+import { createFormatError } from './format-error.ts';
+import { loadSchemaText } from './load-schema.ts';
+import type { ApolloLimits } from '../limits/query-limits.ts';
+import { resolvers } from './resolvers/resolvers.ts';
+import { createResponseCachePlugin } from './response-cache.ts';
+
+export interface ApolloServerSettings {
+  /** Holds whole answers. */
+  readonly cache: TextCache;
+  readonly limits: ApolloLimits;
+  /** No introspection, no hints at the schema in errors. */
+  readonly production: boolean;
+  readonly metrics: Pick<Metrics, 'responseCache'>;
+  readonly logger: Logger;
+  readonly plugins?: readonly ApolloServerPlugin<ApiContext>[];
+}
+
+/**
+ * GraphQL over the use-cases in its context; not started. Texts of persisted queries are resolved before it, and identity
+ * comes in the context: see createContext.
+ */
+export function createApolloServer(settings: ApolloServerSettings): ApolloServer<ApiContext> {
+  const { cache, limits, metrics, production, logger } = settings;
+  return new ApolloServer<ApiContext>({
+    typeDefs: loadSchemaText(),
+    resolvers,
+    ...limits,
+    introspection: !production,
+    hideSchemaDetailsFromClientErrors: production,
+    includeStacktraceInErrorResponses: false,
+    formatError: createFormatError(logger),
+    logger,
+    nodeEnv: production ? 'production' : 'development',
+    persistedQueries: false,
+    stopOnTerminationSignals: false,
+    plugins: [
+      ApolloServerPluginCacheControlDisabled(),
+      ApolloServerPluginLandingPageDisabled(),
+      ApolloServerPluginSchemaReportingDisabled(),
+      ApolloServerPluginUsageReportingDisabled(),
+      createErrorStatusPlugin(),
+      createResponseCachePlugin({ cache, metrics }),
+      createCachePolicyPlugin(),
+      ...(settings.plugins ?? []),
+    ],
+  });
+}

@@ -1,0 +1,61 @@
+import type { RecordInteraction } from '../../interactions/record-interaction.ts';
+import type { ViewerHistory } from '../../interactions/viewer-history.ts';
+import type { EraseViewer } from '../../interactions/erase-viewer.ts';
+import type { Catalogue } from '../../items/catalogue.ts';
+import type { CurrentRankings } from '../../popularity/current-rankings.ts';
+import type { PopularItems } from '../../popularity/popular-items.ts';
+import { createLoaders, type Loaders } from './loaders.ts';
+import type { RequestContext } from '../request-context.ts';
+
+/** The use-cases that resolvers call. */
+export interface UseCases {
+  readonly recordInteraction: RecordInteraction;
+  readonly history: ViewerHistory;
+  readonly eraseViewer: EraseViewer;
+  readonly catalogue: Catalogue;
+  readonly rankings: CurrentRankings;
+  readonly popularItems: PopularItems;
+  /** Whether an anonymous device may record. */
+  readonly anonymousWrites: boolean;
+  /** For how long public answers may be kept at most. */
+  readonly cacheTtlMs: number;
+  /** Part of every cache key. */
+  readonly generation: () => string;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+}
+
+/** What resolvers get for one request. */
+export interface ApiContext extends RequestContext {
+  readonly useCases: UseCases;
+  readonly loaders: Loaders;
+  /** For how long the answer may be kept, as its parts come in. */
+  readonly freshness: Freshness;
+}
+
+export interface Freshness {
+  ttlMs(): number;
+  /** Something in the answer may be kept for no longer than this. */
+  limit(ttlMs: number): void;
+}
+
+export function createContext(useCases: UseCases, request: RequestContext): ApiContext {
+  let ttlMs = useCases.cacheTtlMs;
+  let loaders: Loaders | undefined;
+  const freshness: Freshness = {
+    ttlMs: () => ttlMs,
+    limit(otherMs) {
+      ttlMs = Math.min(ttlMs, otherMs);
+    },
+  };
+  return {
+    identity: request.identity,
+    idempotencyKey: request.idempotencyKey,
+    useCases,
+    freshness,
+    // Answers from the response cache, and most writes, need none.
+    get loaders() {
+      return (loaders ??= createLoaders(useCases, request.identity.key, freshness));
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { unwrapResolverError } from '@apollo/server/errors';
+import type { GraphQLFormattedError } from 'graphql';
+import { PublicError, UnavailableError } from '../../runtime/errors.ts';
+import type { Logger } from '../../runtime/logger.ts';
+
+export type FormatError = (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
+
+const RETRY_AFTER_SECONDS = 1;
+
+/** What clients see of a fault: a code of the contract and a message without internals; the rest goes to the log. */
+export function createFormatError(logger: Logger): FormatError {
+  return (formatted, error) => {
+    const cause = unwrapResolverError(error);
+    if (cause instanceof PublicError) {
+      const { code, message, retryAfterSeconds } = cause;
+      return { ...formatted, message, extensions: extensionsOf(code, retryAfterSeconds) };
+    }
+    if (cause instanceof UnavailableError) {
+      logger.warn({ error: cause }, 'a part that a request needed is away');
+      return {
+        ...formatted,
+        message: 'The service is unavailable for the moment. Try again.',
+        extensions: extensionsOf('SERVICE_UNAVAILABLE', RETRY_AFTER_SECONDS),
+      };
+    }
+    const code = formatted.extensions?.['code'];
+    if (typeof code === 'string' && code !== 'INTERNAL_SERVER_ERROR') {
+      return { ...formatted, extensions: extensionsOf(code, undefined) };
+    }
+    logger.error({ error: cause }, 'a request failed');
+    return {
+      ...formatted,
+      message: 'Internal server error',
+      extensions: extensionsOf('INTERNAL_SERVER_ERROR', undefined),
+    };
+  };
+}
+
+function extensionsOf(code: string, retryAfterSeconds: number | undefined): Record<string, unknown> {
+  return retryAfterSeconds === undefined ? { code } : { code, retryAfterSeconds };
+}

@@ -1,0 +1,72 @@
+import DataLoader from 'dataloader';
+import type { CountsByType } from '../../interactions/interaction-reader.ts';
+import type { ReactionType } from '../../interactions/interaction.ts';
+import type { ViewerKey } from '../../interactions/viewer-key.ts';
+import type { Item } from '../../items/item.ts';
+import type { PopularityWindow } from '../../popularity/ranking.ts';
+import type { Freshness, UseCases } from './context.ts';
+
+export interface CountsKey {
+  readonly itemId: string;
+  readonly window: PopularityWindow;
+  readonly asOf: Date;
+}
+
+/** One SQL statement per kind of entity, however many of them a query names. */
+export interface Loaders {
+  /** Null when unknown or hidden. */
+  readonly item: DataLoader<string, Item | null>;
+  readonly counts: DataLoader<CountsKey, CountsByType, string>;
+  /** What stands of the viewer's reactions to an item. */
+  readonly reactions: DataLoader<string, readonly ReactionType[]>;
+}
+
+const NO_COUNTS: CountsByType = new Map();
+
+export function createLoaders(
+  { catalogue, popularItems, history }: Pick<UseCases, 'catalogue' | 'popularItems' | 'history'>,
+  viewer: ViewerKey | null,
+  freshness: Freshness,
+): Loaders {
+  async function loadItems(ids: readonly string[]): Promise<(Item | null)[]> {
+    const { items, ttlMs } = await catalogue.find(ids);
+    freshness.limit(ttlMs);
+    return ids.map((id) => items.get(id) ?? null);
+  }
+
+  async function loadCounts(keys: readonly CountsKey[]): Promise<CountsByType[]> {
+    const groups = new Map<string, CountsKey[]>();
+    for (const key of keys) {
+      const name = groupOf(key);
+      groups.set(name, [...(groups.get(name) ?? []), key]);
+    }
+    const loaded = new Map<string, ReadonlyMap<string, CountsByType>>();
+    await Promise.all(
+      [...groups].map(async ([name, group]) => {
+        const [first] = group;
+        if (first === undefined) return;
+        const itemIds = group.map((key) => key.itemId);
+        const { counts, ttlMs } = await popularItems.counts(itemIds, first.window, first.asOf);
+        freshness.limit(ttlMs);
+        loaded.set(name, counts);
+      }),
+    );
+    return keys.map((key) => loaded.get(groupOf(key))?.get(key.itemId) ?? NO_COUNTS);
+  }
+
+  async function loadReactions(itemIds: readonly string[]): Promise<(readonly ReactionType[])[]> {
+    if (viewer === null) return itemIds.map(() => []);
+    const byItem = await history.reactionsTo(viewer, itemIds);
+    return itemIds.map((id) => byItem.get(id) ?? []);
+  }
+
+  return {
+    item: new DataLoader(loadItems),
+    counts: new DataLoader(loadCounts, { cacheKeyFn: (key) => `${groupOf(key)}:${key.itemId}` }),
+    reactions: new DataLoader(loadReactions),
+  };
+}
+
+function groupOf({ window, asOf }: CountsKey): string {
+  return `${window}:${asOf.getTime()}`;
+}

@@ -1,0 +1,48 @@
+import type { KnownInteraction } from '../../../interactions/viewer-history.ts';
+import { isItemId, type Item } from '../../../items/item.ts';
+import type { PopularArguments } from '../../../popularity/popular-query.ts';
+import type { PopularPage } from '../../../popularity/popular-items.ts';
+import type { Ranking } from '../../../popularity/ranking.ts';
+import { PublicError } from '../../../runtime/errors.ts';
+import type { ApiContext } from '../context.ts';
+import type { Identity } from '../../request-context.ts';
+
+const MAX_ITEMS = 100;
+
+export const query = {
+  async popularItems(_: unknown, args: PopularArguments, context: ApiContext): Promise<PopularPage> {
+    const page = await context.useCases.popularItems.page(args, async (ids) => {
+      const items = await Promise.all(ids.map((id) => context.loaders.item.load(id)));
+      // The loader has told the answer's freshness of their age.
+      return {
+        items: new Map(items.flatMap((item) => (item === null ? [] : [[item.id, item]]))),
+        ttlMs: Number.POSITIVE_INFINITY,
+      };
+    });
+    context.freshness.limit(page.ttlMs);
+    return page;
+  },
+
+  rankings(_: unknown, _args: unknown, context: ApiContext): readonly Ranking[] {
+    return context.useCases.rankings.list();
+  },
+
+  item(_: unknown, { id }: { id: string }, context: ApiContext): Promise<Item | null> | null {
+    return isItemId(id) ? context.loaders.item.load(id) : null;
+  },
+
+  items(_: unknown, { ids }: { ids: readonly string[] }, context: ApiContext): Promise<(Item | null)[]> {
+    if (ids.length > MAX_ITEMS) throw new PublicError('BAD_USER_INPUT', `\`ids\` must be at most ${MAX_ITEMS}.`);
+    return Promise.all(ids.map(async (id) => (isItemId(id) ? context.loaders.item.load(id) : null)));
+  },
+
+  async interaction(_: unknown, { id }: { id: string }, context: ApiContext): Promise<KnownInteraction | null> {
+    const { isAdmin, key } = context.identity;
+    if (!isAdmin && key === null) return null;
+    return context.useCases.history.find(id, isAdmin ? null : key);
+  },
+
+  viewer(_: unknown, _args: unknown, { identity }: ApiContext): Identity | null {
+    return identity.key === null ? null : identity;
+  },
+};

@@ -1,0 +1,83 @@
+import { createSwrCache, type SwrCache } from '../../cache/swr-cache.ts';
+import { createEraseViewer } from '../../interactions/erase-viewer.ts';
+import { createRecordInteraction } from '../../interactions/record-interaction.ts';
+import { createViewerHistory } from '../../interactions/viewer-history.ts';
+import { createCatalogueFollower } from '../../items/catalogue-follower.ts';
+import { createCatalogue } from '../../items/catalogue.ts';
+import { createKnownItems } from '../../items/known-items.ts';
+import { createCurrentRankings } from '../../popularity/current-rankings.ts';
+import { createPopularItems } from '../../popularity/popular-items.ts';
+import { createSumSlots } from '../../popularity/sum-slots.ts';
+import type { Ports } from '../../ports.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Metrics } from '../../runtime/metrics.ts';
+import type { UseCases } from './context.ts';
+
+export interface UseCasesOptions {
+  readonly ports: Pick<Ports, 'queue' | 'interactions' | 'pending' | 'eraser' | 'items' | 'rankings' | 'popularity'>;
+  readonly maxAgeDays: number;
+  readonly anonymousWrites: boolean;
+  /** Data is fresh for so long, and may be served for as long again while it is read anew. */
+  readonly cacheTtlMs: number;
+  readonly metrics: Pick<Metrics, 'dataCache'>;
+  readonly logger: Logger;
+  /** Milliseconds since the epoch. */
+  readonly clock?: () => number;
+}
+
+export interface RunningUseCases {
+  readonly useCases: UseCases;
+  /** Begins to follow the catalogue. Resolves also when Postgres is away. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const FOLLOW_INTERVAL_MS = 250;
+const MAX_CACHED_LISTS = 2_000;
+const MAX_CACHED_ITEMS = 50_000;
+const SUMS_AT_ONCE = 2;
+const MAX_SUM_WAIT_MS = 1_000;
+
+/** Everything behind the resolvers of one process. */
+export function createUseCases(options: UseCasesOptions): RunningUseCases {
+  const { ports, logger, anonymousWrites, cacheTtlMs } = options;
+  const clock = options.clock ?? Date.now;
+  const { items, popularity: reader, pending, eraser, queue } = ports;
+
+  function dataCache<V>(maxEntries: number): SwrCache<V> {
+    return createSwrCache({
+      maxEntries,
+      freshMs: cacheTtlMs,
+      staleMs: cacheTtlMs,
+      onOutcome: (outcome) => options.metrics.dataCache.inc({ outcome }),
+    });
+  }
+
+  const follower = createCatalogueFollower({ items, intervalMs: FOLLOW_INTERVAL_MS, logger });
+  const rankings = createCurrentRankings({ store: ports.rankings, follower, logger });
+  const known = createKnownItems({ items, follower });
+  return {
+    useCases: {
+      recordInteraction: createRecordInteraction({ queue, pending, known, maxAgeDays: options.maxAgeDays, clock }),
+      history: createViewerHistory({ reader: ports.interactions, pending, isHidden: follower.isHidden }),
+      eraseViewer: createEraseViewer({ eraser, pending }),
+      catalogue: createCatalogue({ items, follower, cache: dataCache(MAX_CACHED_ITEMS) }),
+      rankings,
+      popularItems: createPopularItems({
+        reader,
+        rankings,
+        follower,
+        rowsCache: dataCache(MAX_CACHED_LISTS),
+        countsCache: dataCache(MAX_CACHED_ITEMS),
+        slots: createSumSlots({ slots: SUMS_AT_ONCE, maxWaitMs: MAX_SUM_WAIT_MS }),
+        clock,
+      }),
+      anonymousWrites,
+      cacheTtlMs,
+      generation: follower.generation,
+      clock,
+    },
+    start: follower.start,
+    stop: follower.stop,
+  };
+}

@@ -1,0 +1,142 @@
+import type { IncomingMessage } from 'node:http';
+import {
+  HeaderMap,
+  type ApolloServer,
+  type BaseContext,
+  type GraphQLRequest,
+  type GraphQLResponse,
+  type HTTPGraphQLRequest,
+} from '@apollo/server';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Metrics } from '../../runtime/metrics.ts';
+import { PublicError } from '../../runtime/errors.ts';
+import { checkContentType, parseBody, parseSearch, type ParsedRequest } from './graphql-request.ts';
+import { errorAnswer, errorBody, type HttpAnswer } from './http-answer.ts';
+import { ClientGoneError, HttpError } from './http-error.ts';
+import type { Identifier } from '../identity/identity.ts';
+import { negotiateType, prefersHtml } from './media-types.ts';
+import type { PersistedDocuments } from '../persisted/persisted-documents.ts';
+import { createDocumentCheck } from '../limits/query-limits.ts';
+import { readBody } from './read-body.ts';
+import type { RequestContext } from '../request-context.ts';
+
+export interface GraphqlEndpoint {
+  /**
+   * `search`: what follows the question mark. Rejects with ClientGoneError alone: there is nobody to answer. Every other
+   * fault is an answer.
+   */
+  answer(request: IncomingMessage, search: string): Promise<HttpAnswer>;
+}
+
+export interface GraphqlEndpointOptions<Context extends BaseContext> {
+  readonly apollo: ApolloServer<Context>;
+  readonly createContext: (request: RequestContext) => Context;
+  readonly identifier: Identifier;
+  readonly documents: PersistedDocuments;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Whether a browser that opens the URL gets Apollo Sandbox. */
+  readonly landingPage: boolean;
+  readonly maxBodyBytes?: number;
+}
+
+const MIB = 1_048_576;
+/** Plugins see no headers: all they may use is in the context. One map for all requests, never written to. */
+const NO_HEADERS = new HeaderMap();
+const POST: HTTPGraphQLRequest = { method: 'POST', headers: NO_HEADERS, search: '', body: undefined };
+/** With it Apollo refuses mutations. */
+const GET: HTTPGraphQLRequest = { ...POST, method: 'GET' };
+
+/**
+ * HTTP in front of Apollo's pipeline, by `executeOperation`: `executeHTTPGraphQLRequest` would parse media types, check for
+ * CSRF and negotiate again, on every request.
+ */
+export function createGraphqlEndpoint<Context extends BaseContext>(
+  options: GraphqlEndpointOptions<Context>,
+): GraphqlEndpoint {
+  const { apollo, createContext, identifier, documents, logger, metrics, landingPage } = options;
+  const maxBodyBytes = options.maxBodyBytes ?? MIB;
+  const documentCheck = createDocumentCheck();
+
+  async function answer(request: IncomingMessage, search: string): Promise<HttpAnswer> {
+    const isPost = request.method === 'POST';
+    if (landingPage && !isPost && search === '' && prefersHtml(request.headers.accept))
+      return landingPageAnswer(apollo);
+    const type = negotiateType(request.headers.accept);
+    if (type === null) {
+      throw new HttpError(
+        406,
+        'NOT_ACCEPTABLE',
+        'The answer is application/json or application/graphql-response+json.',
+      );
+    }
+    checkContentType(request);
+    const identified = identifier.identify(request.headers);
+    const identity = identified instanceof Promise ? await identified : identified;
+    const parsed = isPost ? parseBody(await readBody(request, maxBodyBytes)) : parseSearch(search);
+    const resolved = documents.resolve(parsed);
+    const query = typeof resolved === 'string' ? resolved : await resolved;
+    const fault = documentCheck.check(query);
+    if (fault !== null) {
+      metrics.rateLimited.inc({ limit: 'complexity' });
+      throw new HttpError(400, 'GRAPHQL_VALIDATION_FAILED', fault.message);
+    }
+    const idempotencyKey = request.headers['idempotency-key'];
+    const contextValue = createContext({
+      identity,
+      idempotencyKey: typeof idempotencyKey === 'string' ? idempotencyKey : null,
+    });
+    const response = await apollo.executeOperation(toOperation(query, parsed, isPost ? POST : GET), { contextValue });
+    const result = toAnswer(response, type);
+    if (result.status === 200) documents.remember(parsed);
+    return result;
+  }
+
+  function faultAnswer(error: unknown): HttpAnswer {
+    if (error instanceof ClientGoneError) throw error;
+    if (error instanceof PublicError) {
+      if (error instanceof HttpError && error.status === 413) metrics.rateLimited.inc({ limit: 'body' });
+      if (error.cause !== undefined) logger.warn({ error }, 'request refused');
+      return errorAnswer(error);
+    }
+    logger.error({ error }, 'request failed');
+    return errorAnswer(new HttpError(500, 'INTERNAL_SERVER_ERROR', 'Internal server error'));
+  }
+
+  return { answer: (request, search) => answer(request, search).catch(faultAnswer) };
+}
+
+function toOperation(query: string, parsed: ParsedRequest, http: HTTPGraphQLRequest) {
+  const operation: { query: string; http: HTTPGraphQLRequest } & Partial<GraphQLRequest> = { query, http };
+  if (parsed.operationName !== null) operation.operationName = parsed.operationName;
+  if (parsed.variables !== null) operation.variables = parsed.variables;
+  if (parsed.extensions !== null) {
+    // Resolved by now; Apollo must not do so again.
+    const { persistedQuery: _, ...others } = parsed.extensions;
+    operation.extensions = others;
+  }
+  return operation;
+}
+
+function toAnswer({ http, body }: GraphQLResponse<unknown>, type: string): HttpAnswer {
+  const headers: Record<string, string> = { 'content-type': type };
+  for (const [name, value] of http.headers) headers[name] = value;
+  if (body.kind !== 'single') {
+    return {
+      status: 406,
+      headers,
+      body: JSON.stringify(errorBody('NOT_ACCEPTABLE', '@defer and @stream are not supported.')),
+    };
+  }
+  const { errors, data, extensions } = body.singleResult;
+  return { status: http.status ?? 200, headers, body: JSON.stringify({ errors, data, extensions }) };
+}
+
+async function landingPageAnswer<Context extends BaseContext>(apollo: ApolloServer<Context>): Promise<HttpAnswer> {
+  const { body } = await apollo.executeHTTPGraphQLRequest({
+    httpGraphQLRequest: { ...GET, headers: new HeaderMap([['accept', 'text/html']]) },
+    context: () => Promise.reject(new HttpError(404, 'NOT_FOUND', 'There is no landing page.')),
+  });
+  const headers = { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' };
+  return { status: 200, headers, body: body.kind === 'complete' ? body.string : '' };
+}

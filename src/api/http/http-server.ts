@@ -1,0 +1,174 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { listen, type Listening } from '../../runtime/listen.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Metrics } from '../../runtime/metrics.ts';
+import type { Readiness } from '../../runtime/readiness.ts';
+import { createCors } from './cors.ts';
+import type { GraphqlEndpoint } from './graphql-endpoint.ts';
+import { errorAnswer, jsonAnswer, type HttpAnswer } from './http-answer.ts';
+import { badRequest, ClientGoneError, HttpError } from './http-error.ts';
+import { answerClientError } from './client-error.ts';
+import { completeGetAnswer } from './conditional-get.ts';
+
+export interface ApiHttpServer {
+  /** Rejects with the system's error, such as EADDRINUSE. */
+  listen(address: { readonly port: number; readonly host: string }): Promise<Listening>;
+  /**
+   * Not ready from now on and every answer says `Connection: close`; after `drainGraceMs` no new connection is taken.
+   * Resolves when the requests in flight are answered, or cut off after `deadlineMs`.
+   */
+  drain(deadlineMs: number): Promise<void>;
+}
+
+export interface HttpServerOptions {
+  readonly endpoint: GraphqlEndpoint;
+  readonly readiness: Readiness;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly corsOrigins?: readonly string[];
+  readonly maxRequestsInFlight?: number;
+  /** Head and body together; a slower sender gets 408. */
+  readonly requestTimeoutMs?: number;
+  readonly drainGraceMs?: number;
+}
+
+const GRAPHQL_METHODS = 'GET, HEAD, POST, OPTIONS';
+
+export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
+  const { endpoint, readiness, metrics, logger, maxRequestsInFlight = 1_000, requestTimeoutMs = 14_000 } = options;
+  const cors = createCors(options.corsOrigins ?? []);
+  const sockets = new Set<Socket>();
+  /** Their answer went out before their body was in; nothing may be written after it. */
+  const answeredEarly = new WeakSet<Socket>();
+  const counters = new Map<number, { inc(): void }>();
+  let inFlight = 0;
+  let isDraining = false;
+
+  const server = createServer(
+    {
+      // Answered below, as JSON.
+      requireHostHeader: false,
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: Math.min(10_000, requestTimeoutMs),
+      connectionsCheckingInterval: Math.min(500, requestTimeoutMs),
+      // Longer than proxies keep theirs, so that they close first and no request meets a closing connection.
+      keepAliveTimeout: 75_000,
+      noDelay: true,
+    },
+    (request, response) => void handle(request, response),
+  );
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.on('clientError', (error, socket) => answerClientError(error, socket, answeredEarly));
+  server.on('checkExpectation', (request, response) => {
+    send(
+      request,
+      response,
+      errorAnswer(new HttpError(417, 'EXPECTATION_FAILED', 'Only `100-continue` can be expected.')),
+    );
+  });
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const startedAt = performance.now();
+    try {
+      const answer = await route(request);
+      send(request, response, answer);
+      metrics.httpDuration.observe((performance.now() - startedAt) / 1_000);
+    } catch (error) {
+      if (!(error instanceof ClientGoneError)) logger.error({ error }, 'answering failed');
+      response.destroy();
+    }
+  }
+
+  function route(request: IncomingMessage): HttpAnswer | Promise<HttpAnswer> {
+    const target = request.url ?? '/';
+    const mark = target.indexOf('?');
+    const path = mark === -1 ? target : target.slice(0, mark);
+    if (request.headers.host === undefined && request.httpVersion === '1.1') {
+      return errorAnswer(badRequest('The Host header is missing.'));
+    }
+    if (path === '/graphql') return graphql(request, mark === -1 ? '' : target.slice(mark + 1));
+    if (path !== '/health/live' && path !== '/health/ready') {
+      return errorAnswer(new HttpError(404, 'NOT_FOUND', 'Nothing is here. The API is at /graphql.'));
+    }
+    if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed('GET, HEAD');
+    return path === '/health/live' ? jsonAnswer(200, { live: true }) : ready();
+  }
+
+  async function ready(): Promise<HttpAnswer> {
+    const report = await readiness.report();
+    return jsonAnswer(report.ready ? 200 : 503, report);
+  }
+
+  async function graphql(request: IncomingMessage, search: string): Promise<HttpAnswer> {
+    const { method } = request;
+    if (method !== 'POST' && method !== 'GET' && method !== 'HEAD') {
+      return method === 'OPTIONS' ? allowed(request, cors.preflight(request)) : methodNotAllowed(GRAPHQL_METHODS);
+    }
+    if (inFlight >= maxRequestsInFlight) {
+      metrics.rateLimited.inc({ limit: 'busy' });
+      const busy = new HttpError(503, 'SERVICE_BUSY', 'Too many requests are at work here.', { retryAfterSeconds: 1 });
+      return allowed(request, errorAnswer(busy));
+    }
+    inFlight += 1;
+    try {
+      const answer = await endpoint.answer(request, search);
+      return allowed(request, method === 'POST' ? answer : completeGetAnswer(request, answer));
+    } finally {
+      inFlight -= 1;
+    }
+  }
+
+  function allowed(request: IncomingMessage, answer: HttpAnswer): HttpAnswer {
+    cors.allow(request, answer);
+    return answer;
+  }
+
+  function send(request: IncomingMessage, response: ServerResponse, { status, headers, body }: HttpAnswer): void {
+    if (!request.complete) answeredEarly.add(request.socket);
+    else {
+      answeredEarly.delete(request.socket);
+      if (isDraining) response.shouldKeepAlive = false;
+    }
+    const fields: string[] = ['x-content-type-options', 'nosniff'];
+    for (const name in headers) fields.push(name, headers[name] ?? '');
+    const length = Buffer.byteLength(body);
+    if (status !== 204 && status !== 304) fields.push('content-length', String(length));
+    response.writeHead(status, fields);
+    // All ASCII: Latin-1 is the same bytes, copied as they are.
+    response.end(body, length === body.length ? 'latin1' : 'utf8');
+    let counter = counters.get(status);
+    if (counter === undefined) {
+      counter = metrics.httpRequests.labels(String(status));
+      counters.set(status, counter);
+    }
+    counter.inc();
+  }
+
+  return {
+    listen: (address) => listen(server, address),
+    async drain(deadlineMs) {
+      const startedAt = performance.now();
+      isDraining = true;
+      readiness.beginDraining();
+      if (!server.listening) return;
+      if (options.drainGraceMs !== undefined) await delay(Math.min(options.drainGraceMs, deadlineMs));
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      // Connected, and never sent a byte: Node counts these as neither idle nor active.
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+      const rest = Math.max(0, deadlineMs - (performance.now() - startedAt));
+      const timer = setTimeout(() => server.closeAllConnections(), rest);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function methodNotAllowed(allow: string): HttpAnswer {
+  return errorAnswer(new HttpError(405, 'METHOD_NOT_ALLOWED', `Allowed here: ${allow}.`, { headers: { allow } }));
+}
