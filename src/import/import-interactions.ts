@@ -9,9 +9,9 @@ import { createOccurrenceCounter, type OccurrenceCounter } from './occurrence-co
 import { cellReader, readTable } from './read-table.ts';
 import { recordRows, type ImportedRow } from './record-rows.ts';
 
-const BATCH_ROWS = Number(process.env['BR'] ?? 5000);
+const BATCH_ROWS = 2_500;
 /** One batch in Postgres, one on its way: parsing goes on meanwhile. More only wait for each other's rollup rows. */
-const BATCHES_IN_FLIGHT = Number(process.env['BF'] ?? 2);
+const BATCHES_IN_FLIGHT = 2;
 
 export interface InteractionImport extends InteractionRowOptions {
   readonly path: string;

@@ -19,8 +19,15 @@ export interface InteractionReader {
   find(id: string, viewer: ViewerKey | null): Promise<FoundInteraction | null>;
   /** The viewer's recorded interactions with an id lower than `beforeId`, newest first, hidden items left out. */
   recent(viewer: ViewerKey, beforeId: string | null, limit: number): Promise<Interaction[]>;
-  /** The viewer's reactions, standing or not, to these items; all items when null (newest standing first, at most `limit`). */
-  reactions(viewer: ViewerKey, itemIds: readonly string[] | null, limit: number): Promise<ReactionRow[]>;
+  /** The viewer's reactions to these items, standing or not. */
+  reactionsTo(viewer: ViewerKey, itemIds: readonly string[]): Promise<ReactionRow[]>;
+  /** The viewer's reactions that stand since a giving before `beforeId`, of one type or (null) any, newest first. */
+  standingReactions(
+    viewer: ViewerKey,
+    type: ReactionType | null,
+    beforeId: string | null,
+    limit: number,
+  ): Promise<ReactionRow[]>;
 }
 
 export type CountsByType = ReadonlyMap<InteractionType, number>;

@@ -3,6 +3,6 @@ export interface Maintenance {
   ensurePartitions(fromMs: number, toMs: number): Promise<void>;
   /** Drops months of raw interactions that ended over `retentionDays` ago; 0 keeps all. Gives the months dropped. */
   dropPartitions(retentionDays: number): Promise<string[]>;
-  /** Deletes minute rollups older than the 48 hours they are kept, in chunks. */
+  /** Deletes minute rollups older than they are kept (a little over 48 hours), in chunks. */
   purgeMinutes(): Promise<number>;
 }

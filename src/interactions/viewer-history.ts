@@ -31,7 +31,7 @@ export interface ViewerHistory {
   find(id: string, viewer: ViewerKey | null): Promise<KnownInteraction | null>;
   /** With an id lower than `beforeId`, newest first. */
   interactions(viewer: ViewerKey, beforeId: string | null, limit: number): Promise<KnownInteraction[]>;
-  /** Those that stand since before `beforeId`, newest first; the newest MAX_REACTIONS of a viewer are within reach. */
+  /** Those that stand since before `beforeId`, newest first. */
   reactions(
     viewer: ViewerKey,
     type: ReactionType | null,
@@ -42,7 +42,6 @@ export interface ViewerHistory {
   reactionsTo(viewer: ViewerKey, itemIds: readonly string[]): Promise<ReadonlyMap<string, readonly ReactionType[]>>;
 }
 
-const MAX_REACTIONS = 1_000;
 const NO_STATE: ReactionState = { sinceId: null, retractedId: null };
 
 export function createViewerHistory(options: {
@@ -86,8 +85,9 @@ export function createViewerHistory(options: {
       const events = (await pending.ofViewer(viewer)).filter((event) => isReactionType(event.type));
       const touched = [...new Set(events.map((event) => event.itemId))];
       const [standing, ofTouched] = await Promise.all([
-        reader.reactions(viewer, null, MAX_REACTIONS),
-        touched.length === 0 ? [] : reader.reactions(viewer, touched, touched.length * REACTION_TYPES.length),
+        // Each accepted event can take one of these away.
+        reader.standingReactions(viewer, type, beforeId, limit + touched.length * REACTION_TYPES.length),
+        touched.length === 0 ? [] : reader.reactionsTo(viewer, touched),
       ]);
       return fold([...standing, ...ofTouched], events)
         .filter((reaction) => (type === null || reaction.type === type) && !isHidden(reaction.itemId))
@@ -98,10 +98,7 @@ export function createViewerHistory(options: {
 
     async reactionsTo(viewer, itemIds) {
       const wanted = new Set(itemIds);
-      const [events, rows] = await Promise.all([
-        pending.ofViewer(viewer),
-        reader.reactions(viewer, itemIds, itemIds.length * REACTION_TYPES.length),
-      ]);
+      const [events, rows] = await Promise.all([pending.ofViewer(viewer), reader.reactionsTo(viewer, itemIds)]);
       const standing = fold(rows, events);
       const byItem = new Map<string, ReactionType[]>();
       for (const type of REACTION_TYPES) {

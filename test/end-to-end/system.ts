@@ -3,6 +3,7 @@ import { startCommand, type RunningCommand } from '../commands/start-command.ts'
 import { runCommand } from '../commands/run-command.ts';
 import { createTestDatabase } from '../servers/create-test-database.ts';
 import { createTestRedis } from '../servers/create-test-redis.ts';
+import { startPgbouncer } from '../servers/start-pgbouncer.ts';
 import { testQueue } from '../servers/test-queue.ts';
 import { testDirectory } from '../servers/test-run.ts';
 
@@ -27,13 +28,17 @@ export async function startEmbedded(): Promise<System> {
   };
 }
 
-/** RabbitMQ, Redis, Postgres and its streaming replica; API and worker as processes of their own. */
-export async function startOnServers({ worker: withWorker = true } = {}): Promise<System> {
+/**
+ * RabbitMQ, Redis, Postgres and its streaming replica; API and worker as processes of their own, on request with
+ * PgBouncer in transaction mode between them and the primary.
+ */
+export async function startOnServers({ worker: withWorker = true, pgbouncer = false } = {}): Promise<System> {
   const database = await createTestDatabase();
+  const pool = pgbouncer ? await startPgbouncer({ postgres: database }) : null;
   const { url: redisUrl } = await createTestRedis();
   const { url: amqpUrl, queue } = testQueue();
   const env = {
-    DATABASE_URL: database.url,
+    ...(pool === null ? { DATABASE_URL: database.url } : { DATABASE_URL: pool.url, DATABASE_DIRECT_URL: database.url }),
     DATABASE_REPLICA_URLS: database.replicaUrls.join(','),
     REDIS_URL: redisUrl,
     AMQP_URL: amqpUrl,
@@ -50,6 +55,7 @@ export async function startOnServers({ worker: withWorker = true } = {}): Promis
     databaseUrl: database.url,
     async [Symbol.asyncDispose]() {
       await Promise.all([api[Symbol.asyncDispose](), worker?.[Symbol.asyncDispose]()]);
+      await pool?.stop();
       await database.drop();
     },
   };

@@ -46,10 +46,17 @@ export function createMemoryInteractionReader(): MemoryInteractionReader {
         .sort((a, b) => (a.id < b.id ? 1 : -1))
         .slice(0, limit);
     },
-    async reactions(viewer, itemIds, limit) {
+    async reactionsTo(viewer, itemIds) {
       reader.calls.reactions.push(itemIds);
+      return reactionRows(viewer).filter((row) => itemIds.includes(row.itemId));
+    },
+    async standingReactions(viewer, type, beforeId, limit) {
+      reader.calls.reactions.push(null);
+      const since = (row: ReactionRow): string => row.state.sinceId ?? '';
       return reactionRows(viewer)
-        .filter((row) => (itemIds === null ? row.state.sinceId !== null : itemIds.includes(row.itemId)))
+        .filter((row) => since(row) !== '' && (type === null || row.type === type))
+        .filter((row) => beforeId === null || since(row) < beforeId)
+        .sort((a, b) => (since(a) < since(b) ? 1 : -1))
         .slice(0, limit);
     },
   };

@@ -80,8 +80,8 @@ const HOT: [string, (database: Database) => Promise<unknown>][] = [
   ['what changed in the catalogue', (db) => createPostgresItemStore(db).changes()],
   ['one interaction', (db) => createPostgresInteractionReader(db).find(id, viewer)],
   ['recent interactions of a viewer', (db) => createPostgresInteractionReader(db).recent(viewer, id, 20)],
-  ['reactions of a viewer to a page', (db) => createPostgresInteractionReader(db).reactions(viewer, ids, 200)],
-  ['all reactions of a viewer', (db) => createPostgresInteractionReader(db).reactions(viewer, null, 100)],
+  ['reactions of a viewer to a page', (db) => createPostgresInteractionReader(db).reactionsTo(viewer, ids)],
+  ['all reactions of a viewer', (db) => createPostgresInteractionReader(db).standingReactions(viewer, 'LIKE', id, 100)],
   [
     'recording a batch',
     (db) =>

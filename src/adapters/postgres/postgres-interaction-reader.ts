@@ -1,4 +1,4 @@
-import type { FoundInteraction, InteractionReader } from '../../interactions/interaction-reader.ts';
+import type { FoundInteraction, InteractionReader, ReactionRow } from '../../interactions/interaction-reader.ts';
 import { occurredAtMs } from '../../interactions/interaction-id.ts';
 import { isReactionType, type Interaction, type InteractionType } from '../../interactions/interaction.ts';
 import { decodeMessage } from '../../interactions/message.ts';
@@ -26,6 +26,10 @@ const COLUMNS = Prisma.sql`
   i.id::text, i.viewer::text, items.id AS item_id, i.type::text, i.retraction, i.metadata
   FROM interactions i JOIN items ON items.key = i.item_key`;
 
+const REACTION_COLUMNS = Prisma.sql`
+  items.id AS item_id, r.type::text, r.since_id::text, r.retracted_id::text
+  FROM reactions r JOIN items ON items.key = r.item_key`;
+
 export function createPostgresInteractionReader(database: Database): InteractionReader {
   return {
     find: (id, viewer) =>
@@ -42,23 +46,32 @@ export function createPostgresInteractionReader(database: Database): Interaction
       return rows.map(toInteraction);
     },
 
-    async reactions(viewer, itemIds, limit) {
-      const among =
-        itemIds === null ? Prisma.sql`r.since_id IS NOT NULL` : Prisma.sql`items.id = ANY(${itemIds}::text[])`;
+    async reactionsTo(viewer, itemIds) {
       const rows = await database.primary(
         (client) => client.$queryRaw<ReactionStateRow[]>`
-          SELECT items.id AS item_id, r.type::text, r.since_id::text, r.retracted_id::text
-          FROM reactions r JOIN items ON items.key = r.item_key
-          WHERE r.viewer = ${viewer}::uuid AND ${among} AND items.hidden_at IS NULL
-          ORDER BY r.since_id DESC NULLS LAST LIMIT ${limit}`,
+          SELECT ${REACTION_COLUMNS}
+          WHERE r.viewer = ${viewer}::uuid AND items.id = ANY(${itemIds}::text[]) AND items.hidden_at IS NULL`,
       );
-      return rows.flatMap(({ item_id, type, since_id, retracted_id }) =>
-        isReactionType(type)
-          ? [{ itemId: item_id, type, state: { sinceId: since_id, retractedId: retracted_id } }]
-          : [],
+      return rows.flatMap(toReactionRow);
+    },
+
+    async standingReactions(viewer, type, beforeId, limit) {
+      const rows = await database.primary(
+        (client) => client.$queryRaw<ReactionStateRow[]>`
+          SELECT ${REACTION_COLUMNS}
+          WHERE r.viewer = ${viewer}::uuid AND r.since_id IS NOT NULL AND items.hidden_at IS NULL
+            ${type === null ? Prisma.empty : Prisma.sql`AND r.type = ${type}::interaction_type`}
+            ${beforeId === null ? Prisma.empty : Prisma.sql`AND r.since_id < ${beforeId}::uuid`}
+          ORDER BY r.since_id DESC LIMIT ${limit}`,
       );
+      return rows.flatMap(toReactionRow);
     },
   };
+}
+
+function toReactionRow({ item_id, type, since_id, retracted_id }: ReactionStateRow): ReactionRow[] {
+  if (!isReactionType(type)) return [];
+  return [{ itemId: item_id, type, state: { sinceId: since_id, retractedId: retracted_id } }];
 }
 
 async function findRecorded(client: PrismaClient, id: string, viewer: string | null): Promise<FoundInteraction | null> {

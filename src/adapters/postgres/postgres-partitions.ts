@@ -2,10 +2,11 @@ import type { Maintenance } from '../../interactions/maintenance.ts';
 import type { Database } from './prisma-database.ts';
 
 const DAY_MS = 86_400_000;
-const MINUTES_KEPT = 48 * 60;
+/** HOUR is answered as of up to 48 hours ago, and reaches an hour further back. */
+const MINUTES_KEPT = 49 * 60 + 5;
 const PURGE_CHUNK = 10_000;
 
-/** Minute rollups are kept from here on, 48 hours back. */
+/** Minute rollups are kept from here on. */
 export function oldestMinute(nowMs: number): number {
   return Math.floor(nowMs / 60_000) - MINUTES_KEPT;
 }

@@ -96,7 +96,8 @@ function costOfField(
 function sizeArgument(given: readonly ArgumentNode[] | undefined): number | undefined {
   const argument = given?.find(({ name }) => SIZE_ARGUMENTS.has(name.value));
   if (argument === undefined) return undefined;
-  if (argument.value.kind === Kind.INT) return Math.max(1, Number(argument.value.value));
+  // More than any page holds is refused by name where it is used.
+  if (argument.value.kind === Kind.INT) return Math.min(Math.max(1, Number(argument.value.value)), UNKNOWN_SIZE);
   if (argument.value.kind === Kind.LIST) return Math.max(1, argument.value.values.length);
   return UNKNOWN_SIZE;
 }

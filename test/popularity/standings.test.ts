@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { createPostgresItemStore } from '../../src/adapters/postgres/postgres-item-store.ts';
+import { createPostgresPopularityReader } from '../../src/adapters/postgres/postgres-popularity-reader.ts';
+import { createPostgresRankingStore } from '../../src/adapters/postgres/postgres-ranking-store.ts';
+import { createPostgresStandings } from '../../src/adapters/postgres/postgres-standings.ts';
+import { createRecording, entries, interaction } from '../recording/fixture.ts';
+
+const DEPTH = 4;
+const ids = Array.from({ length: 40 }, (_, n) => `item-${String(n).padStart(2, '0')}`);
+
+test('of many equals the first by id are served, down to the last, as leaders disappear or fall', async () => {
+  await using recording = await createRecording(ids);
+  const { database } = recording.migrated;
+  const standings = createPostgresStandings({ database, depth: DEPTH });
+  const items = createPostgresItemStore(database);
+  const reader = createPostgresPopularityReader({ ...database, read: database.primary });
+  const [popular] = await createPostgresRankingStore(database).list();
+  if (popular === undefined) throw new Error('no ranking');
+  const page = async (): Promise<string[]> => {
+    while ((await standings.refresh()).more);
+    return (await reader.standings(popular, 'WEEK', null, null, DEPTH))?.items.map(({ itemId }) => itemId) ?? [];
+  };
+
+  const likes = ids.map((itemId) => interaction({ itemId, type: 'LIKE' }));
+  // In an order in which every place in the list is taken and lost again.
+  const shuffled = likes.toSorted((a, b) => (a.id.slice(-4) < b.id.slice(-4) ? -1 : 1));
+  for (let from = 0; from < shuffled.length; from += 5) {
+    await recording.recorder.record(entries(...shuffled.slice(from, from + 5)));
+    const liked = shuffled.slice(0, from + 5).map(({ itemId }) => itemId);
+    expect(await page()).toEqual(liked.toSorted((a, b) => (a < b ? -1 : 1)).slice(0, DEPTH));
+  }
+  const left = [...ids];
+  while (left.length > 0) {
+    const leaders = left.splice(0, 3);
+    if (leaders.length % 2 === left.length % 2) await items.hide(leaders, true);
+    else {
+      const retractions = leaders.map((itemId) => interaction({ itemId, type: 'LIKE', retraction: true }));
+      await recording.recorder.record(entries(...retractions));
+    }
+    expect(await page()).toEqual(left.slice(0, DEPTH));
+  }
+});
+
+test('of two workers one refreshes and the other leaves it to them', async () => {
+  await using recording = await createRecording(ids);
+  const { database } = recording.migrated;
+  await recording.recorder.record(entries(interaction({ itemId: 'item-00' })));
+  const results = await database.transaction(async (tx) => {
+    await tx.$queryRaw`SELECT pg_try_advisory_xact_lock(4717211)`;
+    return createPostgresStandings({ database }).refresh();
+  });
+  expect(results).toMatchObject({ led: false, touchedItems: 0 });
+  expect(await createPostgresStandings({ database }).refresh()).toMatchObject({ led: true, touchedItems: 1 });
+});
