@@ -21,15 +21,15 @@ export async function migrations(): Promise<string[]> {
   return Promise.all(names.toSorted().map((name) => readFile(new URL(`${name}/migration.sql`, folder), 'utf8')));
 }
 
-/** A fresh database with every migration, on the shared Postgres with its replica; gone when disposed. */
-export async function createMigratedDatabase(): Promise<MigratedDatabase> {
-  const server = await createTestDatabase();
+/** An empty database, by default a fresh one on the shared Postgres with its replica, with every migration; gone when disposed. */
+export async function createMigratedDatabase(given?: TestDatabase): Promise<MigratedDatabase> {
+  const server = given ?? (await createTestDatabase());
   for (const sql of await migrations()) await query(server.url, sql);
   const metrics = createMetrics();
   const database = createDatabase({
     url: server.url,
     replicaUrls: server.replicaUrls,
-    poolSize: 4,
+    poolSize: 8,
     replicaMaxLagMs: 5_000,
     logger: createLogger('silent', 'test'),
     metrics,

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { startCommand, type RunningCommand } from '../commands/start-command.ts';
+import { startCommand } from '../commands/start-command.ts';
 import { runCommand } from '../commands/run-command.ts';
 import { createTestDatabase } from '../servers/create-test-database.ts';
 import { createTestRedis } from '../servers/create-test-redis.ts';

@@ -3,13 +3,14 @@ import { createPostgresItemStore } from '../../src/adapters/postgres/postgres-it
 import { createPostgresPopularityReader } from '../../src/adapters/postgres/postgres-popularity-reader.ts';
 import { createPostgresRankingStore } from '../../src/adapters/postgres/postgres-ranking-store.ts';
 import { createPostgresStandings } from '../../src/adapters/postgres/postgres-standings.ts';
+import { createTestDatabase } from '../servers/create-test-database.ts';
 import { createRecording, entries, interaction } from '../recording/fixture.ts';
 
 const DEPTH = 4;
 const ids = Array.from({ length: 40 }, (_, n) => `item-${String(n).padStart(2, '0')}`);
 
 test('of many equals the first by id are served, down to the last, as leaders disappear or fall', async () => {
-  await using recording = await createRecording(ids);
+  await using recording = await createRecording(await createTestDatabase(), ids);
   const { database } = recording.migrated;
   const standings = createPostgresStandings({ database, depth: DEPTH });
   const items = createPostgresItemStore(database);
@@ -29,6 +30,11 @@ test('of many equals the first by id are served, down to the last, as leaders di
     const liked = shuffled.slice(0, from + 5).map(({ itemId }) => itemId);
     expect(await page()).toEqual(liked.toSorted((a, b) => (a < b ? -1 : 1)).slice(0, DEPTH));
   }
+  // Rescored, though nothing changed: as far down as these stand, they stay left out.
+  await items.upsert(
+    ids.slice(-2).map((id) => ({ id, title: id, category: null, url: null, imageUrl: null, attributes: null })),
+  );
+  expect(await page()).toEqual(ids.slice(0, DEPTH));
   const left = [...ids];
   while (left.length > 0) {
     const leaders = left.splice(0, 3);
@@ -42,7 +48,7 @@ test('of many equals the first by id are served, down to the last, as leaders di
 });
 
 test('of two workers one refreshes and the other leaves it to them', async () => {
-  await using recording = await createRecording(ids);
+  await using recording = await createRecording(await createTestDatabase(), ids);
   const { database } = recording.migrated;
   await recording.recorder.record(entries(interaction({ itemId: 'item-00' })));
   const results = await database.transaction(async (tx) => {

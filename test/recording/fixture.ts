@@ -6,6 +6,7 @@ import { encodeMessage } from '../../src/interactions/message.ts';
 import type { InteractionRecorder, RecordEntry } from '../../src/interactions/recorder.ts';
 import { viewerKeyOf } from '../../src/interactions/viewer-key.ts';
 import { createMigratedDatabase, type MigratedDatabase } from '../migrated-database.ts';
+import type { TestDatabase } from '../servers/create-test-database.ts';
 import { query } from '../servers/query.ts';
 
 export interface Recording {
@@ -17,10 +18,10 @@ export interface Recording {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** A recorder on a fresh database with these items. */
-export async function createRecording(itemIds: readonly string[]): Promise<Recording> {
-  const migrated = await createMigratedDatabase();
-  const { database, server } = migrated;
+/** A recorder on this empty database, with these items. */
+export async function createRecording(server: TestDatabase, itemIds: readonly string[]): Promise<Recording> {
+  const migrated = await createMigratedDatabase(server);
+  const { database } = migrated;
   await createPostgresItemStore(database).createMissing(
     itemIds.map((id) => ({ id, title: id, category: null, url: null, imageUrl: null, attributes: null })),
   );

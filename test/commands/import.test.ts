@@ -1,0 +1,72 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../servers/create-test-database.ts';
+import { query } from '../servers/query.ts';
+import { testDirectory } from '../servers/test-run.ts';
+import { runCommand, type FinishedCommand } from './run-command.ts';
+
+let database: TestDatabase;
+let folder: string;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  expect((await runCommand('migrate', { DATABASE_URL: database.url })).exitCode).toBe(0);
+  folder = testDirectory('import');
+});
+afterAll(() => database?.drop());
+
+async function importFile(content: string, ...args: string[]): Promise<FinishedCommand> {
+  const path = join(folder, 'rows.csv');
+  await writeFile(path, content);
+  return runCommand('import', { DATABASE_URL: database.url }, ['--interactions', path, ...args]);
+}
+
+it('bad rows are named by line, the others imported, and the exit is 1', async () => {
+  const outcome = await importFile(
+    'itemId,userId,type,occurredAt\ngood,ann,VIEW,2006-04-07 17:08\ngood,ann,VIEW,never\nbad,ann\n',
+    '--create-items',
+  );
+  expect(outcome.exitCode).toBe(1);
+  expect(outcome.stderr).toContain('rows.csv:3: occurredAt "never" is no time\n');
+  expect(outcome.stderr).toContain('rows.csv:4: has 2 fields, the header has 4\n');
+  expect(outcome.stdout).toMatch(/rows\.csv: 3 rows \(.*\): 1 stored, 2 bad\n/);
+  expect(await query(database.url, "SELECT id FROM items WHERE id IN ('good', 'bad')")).toEqual([{ id: 'good' }]);
+});
+
+it('an unknown item is a bad row and nothing is kept of it', async () => {
+  const outcome = await importFile('itemId,userId,type,occurredAt\nunheard,ann,VIEW,2006-04-07\n');
+  expect(outcome.exitCode).toBe(1);
+  expect(outcome.stderr).toContain('rows.csv:2: item "unheard" is unknown or hidden');
+  expect(await query(database.url, 'SELECT count(*)::integer AS rejected FROM rejected')).toEqual([{ rejected: 0 }]);
+});
+
+it.each([
+  [
+    'a,b\n1,2\n',
+    'has no column itemId, no column userId or deviceId, no column type, no column occurredAt or id; it has a, b',
+  ],
+  ['', 'rows.csv is empty'],
+])('a file that cannot be imported (%j) is told in one line', async (content, fault) => {
+  const outcome = await importFile(content);
+  expect(outcome.exitCode).toBe(1);
+  expect(outcome.stderr.trim().split('\n')).toEqual([expect.stringContaining(fault)]);
+});
+
+it('a missing file is told in one line', async () => {
+  const outcome = await runCommand('import', { DATABASE_URL: database.url }, ['--items', join(folder, 'none.csv')]);
+  expect(outcome).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/none\.csv does not exist\n$/) });
+});
+
+it('wrong use shows how it is used and exits 64, a wrong configuration exits 78', async () => {
+  const use = await runCommand('import', { DATABASE_URL: database.url }, ['--item', 'x']);
+  expect(use).toMatchObject({ exitCode: 64, stderr: expect.stringContaining('npm run import --') });
+  const configuration = await runCommand('import', { DATABASE_URL: 'mysql://x' }, ['--items', 'x']);
+  expect(configuration).toMatchObject({ exitCode: 78, stderr: expect.stringMatching(/^DATABASE_URL: /) });
+});
+
+it('a database without migrations is told so, with exit 78', async () => {
+  await using empty = await createTestDatabase();
+  const outcome = await runCommand('import', { DATABASE_URL: empty.url }, ['--items', 'x']);
+  expect(outcome).toMatchObject({ exitCode: 78, stderr: 'migrations: 1 pending: npm run migrate\n' });
+});
