@@ -14,8 +14,11 @@ const ROWS = 300_000;
 const VENDORS = 247;
 const REVIEWERS = 200_000;
 const FIRST_MS = Date.UTC(2004, 0, 1);
+const ACTIVE_VENDORS = 35;
+const VENDOR_SHIFT_MS = 20 * 86_400_000;
+const JITTER_MS = 5 * 86_400_000;
 const SPAN_MS = 1_400 * 86_400_000;
-const ROUNDS = 2;
+const ROUNDS = 3;
 
 /** The import of a file of reviews into an empty database: BENCH_REVIEWS, or one made up of the same shape. */
 export async function importRows(): Promise<Figure[]> {
@@ -30,7 +33,7 @@ export async function importRows(): Promise<Figure[]> {
     const columns = 'itemId=vendorId,userId=reviewerId,occurredAt=date';
     const options = ['--type', 'COMMENT', '--create-items', '--columns', columns];
     const done = await run(['scripts/launch.mjs', 'import', '--interactions', file, ...options], { DATABASE_URL: url });
-    rows = Number(/([\d,]+) rows/.exec(done.output)?.[1]?.replaceAll(',', ''));
+    rows = Number(/([\d,]+) rows \(/.exec(done.output)?.[1]?.replaceAll(',', ''));
     rates.push(rows / done.seconds);
     memory.push(Number(/at most (\d+) MB/.exec(done.output)?.[1]));
   }
@@ -56,7 +59,7 @@ export async function importRows(): Promise<Figure[]> {
   ];
 }
 
-/** Skewed as real marketplaces are: a few vendors hold most reviews, most reviewers wrote one or two. */
+/** As a marketplace's export: nearly in order of time, each vendor busy for some months, most reviewers there once or twice. */
 async function generateReviews(): Promise<string> {
   const file = join(testDirectory('import'), 'reviews.csv.bz2');
   const bzip2 = spawn('bzip2', ['-c'], { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -69,13 +72,15 @@ async function generateReviews(): Promise<string> {
 
 function* lines(): Generator<string> {
   const random = createRandom(1);
-  const pickVendor = createWeightedPick(
-    Array.from({ length: VENDORS }, (_, rank) => 1 / (rank + 3)),
+  const pickActive = createWeightedPick(
+    Array.from({ length: ACTIVE_VENDORS }, (_, rank) => 1 / (rank + 3)),
     random,
   );
   yield 'reviewerId,vendorId,rating,date\n';
   for (let row = 0; row < ROWS; row += 1) {
-    const date = new Date(FIRST_MS + SPAN_MS * Math.sqrt(random())).toISOString().slice(0, 16).replace('T', ' ');
-    yield `${Math.floor(random() * REVIEWERS)},${pickVendor()},${1 + Math.floor(random() * 5)},${date}\n`;
+    const atMs = SPAN_MS * Math.sqrt(row / ROWS) + JITTER_MS * random();
+    const vendor = (Math.floor(atMs / VENDOR_SHIFT_MS) * 3 + pickActive() * 7) % VENDORS;
+    const date = new Date(FIRST_MS + atMs).toISOString().slice(0, 16).replace('T', ' ');
+    yield `${Math.floor(random() * REVIEWERS)},${vendor},${1 + Math.floor(random() * 5)},${date}\n`;
   }
 }

@@ -112,7 +112,7 @@ async function requestTimes(fewUrl: string, manyUrl: string) {
     const nodes = 'nodes { rank score people item { id title category imageUrl } }';
     await ask(url, `{ popularItems(first: ${PAGE}, after: "${after.pop() ?? ''}") { ${nodes} asOf } }`);
   };
-  return alternate(
+  return await alternate(
     ROUNDS,
     () => timed(READS, next(many.url, cursors.many)),
     () => timed(READS, next(few.url, cursors.few)),
@@ -162,7 +162,7 @@ async function refreshTimes(database: Database): Promise<number[]> {
   for (let pass = 0; pass < 5; pass += 1) {
     await database.primary(
       (client) => client.$executeRaw`
-        INSERT INTO touched (item_keys) SELECT array_agg(key) FROM (SELECT key FROM items ORDER BY random() LIMIT 2000) AS some`,
+        INSERT INTO touched (item_keys) SELECT array_agg(key) FROM (SELECT key FROM items ORDER BY random() LIMIT 2000) AS sample`,
     );
     times.push(await timed(1, () => standings.refresh()));
   }

@@ -1,7 +1,7 @@
+import { findMigrationsDir, migrate } from '../src/adapters/postgres/postgres-migrate.ts';
 import { createDatabase, type Database } from '../src/adapters/postgres/prisma-database.ts';
 import { createLogger } from '../src/runtime/logger.ts';
 import { createMetrics } from '../src/runtime/metrics.ts';
-import { migrations } from '../test/migrated-database.ts';
 import { query } from '../test/servers/query.ts';
 import { startPostgres, type PostgresCluster } from '../test/servers/start-postgres.ts';
 
@@ -23,7 +23,7 @@ export function startBenchPostgres(): Promise<PostgresCluster> {
 /** A database with every migration and `items` items, `item-1` and on. */
 export async function createFilledCatalogue(postgres: PostgresCluster, items: number): Promise<string> {
   const { url } = await postgres.createDatabase();
-  for (const sql of await migrations()) await query(url, sql);
+  await migrate({ url, migrationsDir: findMigrationsDir() });
   await query(
     url,
     `INSERT INTO items (id, title, category, image_url)

@@ -28,7 +28,7 @@ export function requireWrk(): void {
 
 /** Loads the server with wrk. Throws when an answer was not 2xx or a connection broke. */
 export async function load(server: Program, { seconds, connections, script }: Load): Promise<LoadResult> {
-  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script, server.url];
+  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '--timeout', '15s', '-s', script, server.url];
   const cpuBefore = cpuSeconds(server.pid);
   const startedAt = performance.now();
   const { stdout } = await promisify(execFile)(...pinned(LOAD_CORE, 'wrk', args));

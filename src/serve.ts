@@ -101,10 +101,12 @@ async function serveAsParent(process: Process, allInOne: boolean): Promise<void>
   if (allInOne && processes > 1) await exposeWorker(process, readiness);
   const { ready, parts } = await readiness.report();
   if (!ready) logger.warn({ problems: parts.filter((part) => !part.ready) }, 'not ready yet');
+  logger.info({ port, metricsPort }, 'running');
+  if (config.production) return;
   const note = allInOne
     ? 'Worker   in this process, on the embedded Postgres'
     : 'Worker   none in this process: run `npm run worker` beside it';
-  const facts = { host, port, metricsPort, sandbox: !config.production, notes: [note] };
+  const facts = { host, port, metricsPort, sandbox: true, notes: [note] };
   globalThis.process.stdout.write(banner(facts));
 }
 

@@ -108,7 +108,8 @@ export function createMetrics() {
     }),
     healthyReplicas: new Gauge({
       name: 'groundswell_healthy_replicas',
-      help: 'Read replicas that answer and are within the lag limit.',
+      help: 'Read replicas that answer and are within the lag limit; of several processes the one that sees the fewest.',
+      aggregator: 'min',
       registers,
     }),
     persistedQueries: new Counter({

@@ -68,10 +68,8 @@ function createMember(client: PrismaClient, index: number, { maxLagMs, logger }:
 
   function become(next: string | null): void {
     if ((next === null) !== (fault === null)) {
-      logger.warn(
-        { replica: index + 1, fault: next },
-        next === null ? 'replica in rotation' : 'replica out of rotation',
-      );
+      if (next === null) logger.info({ replica: index + 1 }, 'replica in rotation');
+      else logger.warn({ replica: index + 1, fault: next }, 'replica out of rotation');
     }
     fault = next;
   }

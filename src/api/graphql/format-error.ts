@@ -24,6 +24,13 @@ export function createFormatError(logger: Logger): FormatError {
       };
     }
     const code = formatted.extensions?.['code'];
+    const { message } = formatted;
+    if (formatted.extensions?.['validationErrorCode'] === 'INTROSPECTION_DISABLED') {
+      return { ...formatted, message: 'Introspection is off here.', extensions: { code } };
+    }
+    if (code === 'BAD_REQUEST' && message.startsWith('GET requests only support query operations')) {
+      return { ...formatted, extensions: { code: 'METHOD_NOT_ALLOWED' } };
+    }
     if (typeof code === 'string' && code !== 'INTERNAL_SERVER_ERROR') {
       return { ...formatted, extensions: extensionsOf(code, undefined) };
     }

@@ -1,0 +1,33 @@
+import { GraphQLError } from 'graphql';
+import { expect, it } from 'vitest';
+import { createLogger } from '../../runtime/logger.ts';
+import { createFormatError } from './format-error.ts';
+
+const format = (message: string, extensions: Record<string, unknown>): unknown =>
+  createFormatError(createLogger('silent', 'test'))({ message, extensions }, new GraphQLError(message));
+
+it('introspection that is off is refused in our own words', () => {
+  const answer = format('To enable introspection, pass introspection: true to ApolloServer', {
+    code: 'GRAPHQL_VALIDATION_FAILED',
+    validationErrorCode: 'INTROSPECTION_DISABLED',
+  });
+  expect(answer).toEqual({ message: 'Introspection is off here.', extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } });
+});
+
+it('a mutation by GET is METHOD_NOT_ALLOWED', () => {
+  const message = 'GET requests only support query operations, not mutation operations';
+  expect(format(message, { code: 'BAD_REQUEST' })).toEqual({ message, extensions: { code: 'METHOD_NOT_ALLOWED' } });
+  expect(format('another', { code: 'BAD_REQUEST' })).toEqual({
+    message: 'another',
+    extensions: { code: 'BAD_REQUEST' },
+  });
+});
+
+it('a fault of our own tells a client nothing', () => {
+  expect(
+    format('connect ECONNREFUSED 10.0.0.7:5432', { code: 'INTERNAL_SERVER_ERROR', stacktrace: ['at secret.ts'] }),
+  ).toEqual({
+    message: 'Internal server error',
+    extensions: { code: 'INTERNAL_SERVER_ERROR' },
+  });
+});

@@ -1,0 +1,35 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, it } from 'vitest';
+import { packageRoot } from './runtime/package-root.ts';
+
+const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/clients.md', 'docs/decisions.md'];
+/** Paths as the documents write them: of a folder or a file in it, or of a file that stands at the top. */
+const PATH =
+  /`((?:src|worker|test|scripts|bench|prisma|docs)\/[\w./-]*|\.[\w]+\/\w+|\.oxlintrc\.json|schema\.graphql)`/g;
+
+function read(path: string): string {
+  return readFileSync(join(packageRoot(), path), 'utf8');
+}
+
+function found(text: string, pattern: RegExp): string[] {
+  return [...new Set([...text.matchAll(pattern)].flatMap(([, one]) => one ?? []))];
+}
+
+it.each(DOCUMENTS)('every command in %s is a script of the package', (path) => {
+  const { scripts }: { scripts: Record<string, string> } = JSON.parse(read('package.json'));
+  const commands = found(read(path), /npm run (?:-s )?([a-z]+)/g);
+  expect(commands.filter((command) => !(command in scripts))).toEqual([]);
+});
+
+it.each(DOCUMENTS)('every file and link that %s names exists', (path) => {
+  const text = read(path);
+  const links = found(text, /\]\((?!https?:)([^)#]+)\)/g).map((link) => join(dirname(path), link));
+  const missing = [...found(text, PATH), ...links].filter((named) => !existsSync(join(packageRoot(), named)));
+  expect(missing).toEqual([]);
+});
+
+it('the README has commands and paths to look for', () => {
+  expect(found(read('README.md'), /npm run (?:-s )?([a-z]+)/g).length).toBeGreaterThan(5);
+  expect(found(read('docs/architecture.md'), PATH).length).toBeGreaterThan(15);
+});
