@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { processTree } from '../test/servers/processes.ts';
 
 export const SERVER_CORE = 0;
 export const LOAD_CORE = 1;
@@ -11,12 +10,6 @@ const canPin = availableParallelism() > 1 && spawnSync('taskset', ['--version'])
 /** The command on one core, where `taskset` is there and cores are several. */
 export function pinned(core: number, command: string, args: readonly string[]): [string, string[]] {
   return canPin ? ['taskset', ['-c', String(core), command, ...args]] : [command, [...args]];
-}
-
-/** Moves what runs already, every thread and child of it. */
-export function pinTree(pid: number, core: number): void {
-  if (!canPin) return;
-  for (const member of processTree(pid)) spawnSync('taskset', ['-a', '-c', '-p', String(core), String(member)]);
 }
 
 /** Seconds of CPU that the process has had; NaN where there is no /proc. */

@@ -1,6 +1,7 @@
 import { createPostgresRecorder } from '../src/adapters/postgres/postgres-recorder.ts';
 import { createPostgresStandings } from '../src/adapters/postgres/postgres-standings.ts';
 import { connectRabbitmqQueue } from '../src/adapters/rabbitmq/rabbitmq-queue.ts';
+import { CONFIG_VARIABLES } from '../src/config-variables.ts';
 import { encodeMessage } from '../src/interactions/message.ts';
 import { createLogger } from '../src/runtime/logger.ts';
 import { query } from '../test/servers/query.ts';
@@ -15,7 +16,8 @@ import { createFilledCatalogue, openDatabase, startBenchPostgres } from './postg
 import { run, startOurs } from './program.ts';
 
 const ROWS = 120_000;
-const BATCH = 1_000;
+/** The worker's own default. */
+const BATCH = Number(CONFIG_VARIABLES.find(({ name }) => name === 'RECORD_BATCH_MAX_ITEMS')?.default);
 const ROUNDS = 3;
 const QUEUE = 'groundswell.interactions';
 const EMPTY =

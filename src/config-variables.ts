@@ -17,14 +17,14 @@ export const CONFIG_VARIABLES = [
   variable('DATA_DIR', '.groundswell', 'Data of the embedded Postgres. As root: `/var/lib/groundswell`'),
   variable('AMQP_URL', null, 'RabbitMQ, comma-separated nodes. Not set: the outbox table in Postgres is the queue'),
   variable('QUEUE_NAME', 'groundswell.interactions', 'The quorum queue'),
-  variable('QUEUE_PREFETCH', '4000', 'Messages a worker holds at a time; at least `RECORD_BATCH_MAX_ITEMS`'),
+  variable('QUEUE_PREFETCH', '8000', 'Messages a worker holds at a time; at least `RECORD_BATCH_MAX_ITEMS`'),
   variable('QUEUE_PUBLISH_DEADLINE_MS', '750', 'Without a confirm by then, the outbox takes the interaction'),
   variable(
     'QUEUE_MAX_IN_FLIGHT',
     '5000',
     'Messages published and not confirmed yet, per process; more is refused as busy',
   ),
-  variable('RECORD_BATCH_MAX_ITEMS', '1000', 'Interactions per transaction of the worker'),
+  variable('RECORD_BATCH_MAX_ITEMS', '2500', 'Interactions per transaction of the worker'),
   variable('RECORD_BATCH_MAX_WAIT_MS', '100', 'A batch waits this long to fill'),
   variable('REDIS_URL', null, 'Keyv over Redis, shared by all processes. Not set: Keyv in memory, per process'),
   variable(

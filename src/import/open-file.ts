@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import unbzip2 from 'unbzip2-stream';
+import { bunzip2 } from './bunzip2.ts';
 import { ImportFileError } from './import-file-error.ts';
 
 export interface OpenFile {
@@ -56,27 +56,23 @@ function reasonOf(error: unknown): string {
 }
 
 async function* decompress(source: Readable, compression: Compression, path: string): AsyncGenerator<Uint8Array> {
-  const stream = throughDecompressor(source, compression);
-  source.on('error', (error) => stream.destroy(error));
   try {
-    for await (const chunk of stream) {
-      if (chunk instanceof Uint8Array) yield chunk;
-    }
+    yield* throughDecompressor(source, compression);
   } catch (error) {
     const damaged =
       compression === 'none' ? reasonOf(error) : `is cut off or damaged (${compression}: ${textOf(error)})`;
     throw new ImportFileError(`${path} ${damaged}`, error);
   } finally {
     source.destroy();
-    stream.destroy();
   }
 }
 
-function throughDecompressor(source: Readable, compression: Compression): Readable {
+function throughDecompressor(source: Readable, compression: Compression): AsyncIterable<Uint8Array> {
+  if (compression === 'bzip2') return bunzip2(source);
   if (compression === 'none') return source;
-  if (compression === 'gzip') return source.pipe(createGunzip());
-  // An old-style stream, which has no async iterator.
-  return new Readable().wrap(source.pipe(unbzip2()));
+  const gunzip = createGunzip();
+  source.on('error', (error) => gunzip.destroy(error));
+  return source.pipe(gunzip);
 }
 
 function textOf(error: unknown): string {

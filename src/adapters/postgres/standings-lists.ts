@@ -65,16 +65,23 @@ export async function ensureLists(
       SELECT FROM standing_lists l WHERE l.ranking = r.ranking AND l.period = r.period AND l.category = c.category)`;
 }
 
-/** CTE `placed`: where each scored item stands, in the list of all and in that of its category. Needs `scored` before it. */
+/**
+ * CTE `placed`: where each scored item stands, in the list of all and in that of its category. Needs `scored` before it.
+ * An item's two lists are named first: joined the other way round, every score meets the lists of all categories.
+ */
 function placedSql(period: Period, condition: Prisma.Sql): Prisma.Sql {
   return Prisma.sql`
-    placed AS (
-      SELECT l.id AS list_id, i.key AS item_key, i.id AS item_id, s.sort_key, s.people
+    contenders AS MATERIALIZED (
+      SELECT s.ranking, c.category, i.key AS item_key, i.id AS item_id, s.sort_key, s.people
       FROM scored s
       JOIN items i ON i.key = s.item_key AND i.hidden_at IS NULL
       CROSS JOIN LATERAL (VALUES (''), (i.category)) AS c (category)
+    ),
+    placed AS (
+      SELECT l.id AS list_id, s.item_key, s.item_id, s.sort_key, s.people
+      FROM contenders s
       JOIN standing_lists l
-        ON l.ranking = s.ranking AND l.period = ${period}::standing_period AND l.category = c.category
+        ON l.ranking = s.ranking AND l.period = ${period}::standing_period AND l.category = s.category
       WHERE ${condition}
     )`;
 }
@@ -90,7 +97,7 @@ export async function rescoreItems(
   if (itemKeys.length === 0 || rankings.length === 0) return [];
   const among = Prisma.sql`item_key = ANY(${itemKeys}::bigint[])`;
   const aboveWaterline = Prisma.sql`l.ready AND (l.waterline_key IS NULL OR s.sort_key > l.waterline_key
-    OR (s.sort_key = l.waterline_key AND i.id < l.waterline_item))`;
+    OR (s.sort_key = l.waterline_key AND s.item_id < l.waterline_item))`;
   const rows = await tx.$queryRaw<{ list_id: number }[]>`
     WITH ${scoredSql({ period, rankings, types: null, buckets, among })},
     ${placedSql(period, aboveWaterline)},
