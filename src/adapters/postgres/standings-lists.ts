@@ -109,9 +109,11 @@ export async function rescoreItems(
     ),
     put AS (
       INSERT INTO standings (item_key, list_id, item_id, sort_key, people)
-      SELECT item_key, list_id, item_id, sort_key, people FROM placed
+      SELECT item_key, list_id, item_id, sort_key, people FROM placed p
+      -- ON CONFLICT locks, and so rewrites, even the rows that its WHERE leaves alone.
+      WHERE NOT EXISTS (SELECT FROM standings s WHERE s.item_key = p.item_key AND s.list_id = p.list_id
+        AND s.sort_key = p.sort_key AND s.people = p.people)
       ON CONFLICT (item_key, list_id) DO UPDATE SET sort_key = excluded.sort_key, people = excluded.people
-      WHERE (standings.sort_key, standings.people) IS DISTINCT FROM (excluded.sort_key, excluded.people)
       RETURNING list_id, xmax = 0 AS added
     )
     SELECT list_id FROM gone UNION SELECT list_id FROM put WHERE added`;

@@ -5,6 +5,7 @@ import { print, type DocumentNode, type OperationDefinitionNode } from 'graphql'
 import { LRUCache } from 'lru-cache';
 import type { TextCache } from '../../cache/cache.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
+import { textData } from '../data-text.ts';
 import { cachePolicyOf } from './cache-policy.ts';
 import type { ApiContext } from './context.ts';
 
@@ -33,8 +34,9 @@ export function createResponseCachePlugin(options: {
   readonly cache: TextCache;
   readonly metrics: Pick<Metrics, 'responseCache'>;
 }): ApolloServerPlugin<ApiContext> {
+  const entries = createEntryCache(options.cache);
   const plugin: ApolloServerPlugin<ApiContext> = responseCachePlugin<ApiContext>({
-    cache: inSeconds(options.cache),
+    cache: entries,
     // Hidden items and changed rankings leave the answers with the generation.
     extraCacheKeyData: async ({ contextValue }) => contextValue.useCases.generation(),
     generateCacheKey: ({ document, operation, request }, { extra }) =>
@@ -54,8 +56,11 @@ export function createResponseCachePlugin(options: {
       return {
         ...listener,
         async willSendResponse(context) {
-          if (context.metrics.responseCacheHit === true) options.metrics.responseCache.inc({ outcome: 'hit' });
-          else if (context.overallCachePolicy.policyIfCacheable() !== null) {
+          if (context.metrics.responseCacheHit === true) {
+            options.metrics.responseCache.inc({ outcome: 'hit' });
+            const { body } = context.response;
+            if (body.kind === 'single') body.singleResult.data = entries.dataOf(body.singleResult.data);
+          } else if (context.overallCachePolicy.policyIfCacheable() !== null) {
             options.metrics.responseCache.inc({ outcome: 'miss' });
           }
           await listener.willSendResponse?.(context);
@@ -90,43 +95,56 @@ function sha256(text: string): string {
   return createHash('sha256').update(text).digest('base64url');
 }
 
+interface Entry {
+  readonly text: string;
+  /** What the plugin parses at every hit: the entry with its key in place of the data. */
+  readonly envelope: string;
+  readonly data: string;
+}
+
 /**
- * Apollo counts in seconds and takes what comes back for whole: an entry that does not parse is made a miss here, checked
- * once per text.
+ * Apollo counts in seconds, takes what comes back for whole, and parses all of it at every hit. Here each text is checked
+ * and taken apart once; the plugin is handed the entry without its data, which `dataOf` puts back as text.
  */
-function inSeconds(cache: TextCache): SecondsCache {
-  const seen = new LRUCache<string, string>({
+function createEntryCache(cache: TextCache): SecondsCache & { dataOf(data: unknown): Record<string, unknown> } {
+  const entries = new LRUCache<string, Entry>({
     max: MAX_SEEN,
     maxSize: MAX_SEEN_CHARACTERS,
-    sizeCalculation: (text) => text.length + 1,
+    sizeCalculation: ({ text }) => 2 * text.length + 1,
   });
   return {
     async get(key) {
       const text = await cache.get(key);
-      if (text === undefined || seen.get(key) === text) return text;
-      if (!isEntry(text)) return undefined;
-      seen.set(key, text);
-      return text;
+      if (text === undefined) return undefined;
+      const known = entries.get(key);
+      if (known !== undefined && known.text === text) return known.envelope;
+      const entry = takeApart(key, text);
+      if (entry !== undefined) entries.set(key, entry);
+      return entry?.envelope;
     },
     async set(key, value, setOptions) {
       const ttlMs = Math.floor((setOptions?.ttl ?? 0) * 1_000);
       if (ttlMs > 0) await cache.set(key, value, ttlMs);
     },
     delete: (key) => cache.delete(key),
+    dataOf(data) {
+      const key = isObject(data) ? data['key'] : undefined;
+      const entry = typeof key === 'string' ? entries.peek(key) : undefined;
+      if (entry === undefined) throw new Error('a cached answer was forgotten while it was being sent');
+      return textData(entry.data);
+    },
   };
 }
 
-function isEntry(text: string): boolean {
+/** Undefined for what is no entry: a miss. */
+function takeApart(key: string, text: string): Entry | undefined {
   try {
     const entry: unknown = JSON.parse(text);
-    return (
-      isObject(entry) &&
-      isObject(entry['data']) &&
-      isObject(entry['cachePolicy']) &&
-      typeof entry['cacheTime'] === 'number'
-    );
+    if (!isObject(entry) || !isObject(entry['data']) || !isObject(entry['cachePolicy'])) return undefined;
+    if (typeof entry['cacheTime'] !== 'number') return undefined;
+    return { text, envelope: JSON.stringify({ ...entry, data: { key } }), data: JSON.stringify(entry['data']) };
   } catch {
-    return false;
+    return undefined;
   }
 }
 

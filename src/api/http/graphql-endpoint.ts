@@ -18,6 +18,7 @@ import { negotiateType, prefersHtml } from './media-types.ts';
 import type { PersistedDocuments } from '../persisted/persisted-documents.ts';
 import { createDocumentCheck } from '../limits/query-limits.ts';
 import { readBody } from './read-body.ts';
+import { textOf } from '../data-text.ts';
 import type { RequestContext } from '../request-context.ts';
 
 export interface GraphqlEndpoint {
@@ -129,7 +130,9 @@ function toAnswer({ http, body }: GraphQLResponse<unknown>, type: string): HttpA
     };
   }
   const { errors, data, extensions } = body.singleResult;
-  return { status: http.status ?? 200, headers, body: JSON.stringify({ errors, data, extensions }) };
+  const text = errors === undefined && extensions === undefined ? textOf(data) : undefined;
+  const json = text === undefined ? JSON.stringify({ errors, data, extensions }) : `{"data":${text}}`;
+  return { status: http.status ?? 200, headers, body: json };
 }
 
 async function landingPageAnswer<Context extends BaseContext>(apollo: ApolloServer<Context>): Promise<HttpAnswer> {
