@@ -4,7 +4,7 @@ import type { Logger } from '../src/runtime/logger.ts';
 import { repeat } from './repeat.ts';
 
 const PAGE = 500;
-const RETRY_MS = 1_000;
+const EVERY_MS = 60_000;
 
 export interface ReplayNewerOptions {
   readonly rejected: Pick<RejectedStore, 'list' | 'replay'>;
@@ -12,12 +12,15 @@ export interface ReplayNewerOptions {
   readonly signal: AbortSignal;
 }
 
-/** Once at start: messages that an older worker could not read and this one can go back into the outbox. */
+/**
+ * Messages that an older worker could not read and this one can go back into the outbox: at start, and again and again, as
+ * older workers may go on beside this one for a while.
+ */
 export function replayNewer({ rejected, logger, signal }: ReplayNewerOptions): Promise<void> {
   let afterSeq = 0n;
   return repeat({
     name: 'replay newer messages',
-    everyMs: RETRY_MS,
+    everyMs: EVERY_MS,
     logger,
     signal,
     async work() {
@@ -27,8 +30,9 @@ export function replayNewer({ rejected, logger, signal }: ReplayNewerOptions): P
         const replayed = await rejected.replay({ reason: 'NEWER_VERSION', seqs });
         logger.info({ replayed }, 'replayed messages of a version that was newer than the worker');
       }
-      afterSeq = page.at(-1)?.seq ?? afterSeq;
-      return page.length < PAGE ? 'done' : 'again';
+      const isLast = page.length < PAGE;
+      afterSeq = isLast ? 0n : (page.at(-1)?.seq ?? 0n);
+      return isLast ? 'later' : 'again';
     },
   });
 }

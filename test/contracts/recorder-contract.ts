@@ -226,6 +226,12 @@ export function describeRecorder(name: string, server: () => Promise<TestDatabas
           table,
         ).toEqual([{ rows: 0 }]);
       }
+      const refused = entries(interaction({ itemId: 'unknown', acceptedAtMs: Date.now() - 60_000 }));
+      await recording.recorder.record(refused);
+      await recording.recorder.reject(
+        refused.map((entry) => ({ ...entry, reason: 'RECORD_FAILED' as const, detail: 'x' })),
+      );
+      expect(await recording.sql('SELECT FROM rejected')).toEqual([]);
       const back = interaction({ acceptedAtMs: Date.now() + 1_000 });
       expect(await recording.recorder.record(entries(back))).toMatchObject({ recorded: 1, discarded: 0 });
     });

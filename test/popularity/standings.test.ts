@@ -47,6 +47,29 @@ test('of many equals the first by id are served, down to the last, as leaders di
   }
 });
 
+test('a ranking that changed is answered by its new recipe at once, before its standings are summed again', async () => {
+  await using recording = await createRecording(await createTestDatabase(), ids);
+  const { database } = recording.migrated;
+  const store = createPostgresRankingStore(database);
+  const reader = createPostgresPopularityReader({ ...database, read: database.primary });
+  await recording.recorder.record(entries(interaction({ itemId: 'item-00' })));
+  await createPostgresStandings({ database }).refresh();
+  const before = await store.list();
+  await store.replaceAll(
+    before.map((ranking) => (ranking.name === 'trending' ? { ...ranking, halfLifeHours: 48 } : ranking)),
+  );
+  for (const ranking of await store.list()) {
+    const page = await reader.standings(ranking, ranking.window, null, null, DEPTH);
+    expect(page === null, ranking.name).toBe(ranking.name === 'trending');
+  }
+  await createPostgresStandings({ database }).refresh();
+  const [trending] = (await store.list()).filter(({ name }) => name === 'trending');
+  if (trending === undefined) throw new Error('no trending');
+  const [first] = (await reader.standings(trending, null, null, null, DEPTH))?.items ?? [];
+  expect(first?.score).toBeGreaterThan(0.9);
+  expect(first?.score).toBeLessThanOrEqual(1);
+});
+
 test('of two workers one refreshes and the other leaves it to them', async () => {
   await using recording = await createRecording(await createTestDatabase(), ids);
   const { database } = recording.migrated;

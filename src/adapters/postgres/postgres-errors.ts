@@ -4,7 +4,18 @@
  */
 const TRANSIENT_SQLSTATE = /^(08|53|57|58|25006|40001|40P01|55P03|XX000)/;
 /** Prisma's own: cannot reach, timed out, closed, pool exhausted, transaction not started or expired. */
-const TRANSIENT_PRISMA = new Set(['P1000', 'P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2037']);
+const TRANSIENT_PRISMA = new Set([
+  'P1000',
+  'P1001',
+  'P1002',
+  'P1008',
+  'P1011',
+  'P1017',
+  'P2024',
+  'P2028',
+  'P2034',
+  'P2037',
+]);
 const TRANSIENT_NODE = /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/;
 const TRANSIENT_TEXT =
   /terminat(ed|ing)|timeout exceeded|Can't reach|not queryable|Server has closed|Connection ended|in recovery|not yet accepting|starting up|shutting down|server_login_retry|no more connections/i;
@@ -17,15 +28,17 @@ export function isTransient(error: unknown): boolean {
   return sqlState(error) === undefined && messagesOf(error).some((message) => TRANSIENT_TEXT.test(message));
 }
 
-/** Whether rows of the batch are at fault (data and constraint errors, or what the driver cannot even send), not the schema. */
+/** Prisma's own for values that it, or Postgres, cannot take: too long, out of range, NUL in text. */
+const ROW_FAULTS_PRISMA = new Set(['P2000', 'P2005', 'P2006', 'P2020', 'P2023', 'P2033', 'P2039']);
+
+/** Whether rows of the batch are at fault: data and constraint errors. */
 export function isFaultOfRows(error: unknown): boolean {
-  const state = sqlState(error);
-  return state === undefined || /^2[23]/.test(state);
+  return /^2[23]/.test(sqlState(error) ?? '') || codesOf(error).some((code) => ROW_FAULTS_PRISMA.has(code));
 }
 
 /** The five characters Postgres gave, wherever the driver adapter has put them. */
 export function sqlState(error: unknown): string | undefined {
-  return codesOf(error).find((code) => /^[0-9A-Z]{5}$/.test(code) && !/^P\d{4}$/.test(code));
+  return codesOf(error).find((code) => /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code) && !/^P\d{4}$/.test(code));
 }
 
 function codesOf(error: unknown): string[] {

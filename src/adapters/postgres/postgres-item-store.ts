@@ -66,7 +66,7 @@ export function createPostgresItemStore(database: Database): ItemStore {
       database.transaction(async (tx) => {
         const rows = await tx.$queryRaw<{ id: string; key: bigint; changed: boolean }[]>(Prisma.sql`
           WITH before AS (
-            SELECT key, id, hidden_at FROM items WHERE id = ANY(${ids}::text[]) ORDER BY key FOR UPDATE
+            SELECT key, id, hidden_at FROM items WHERE id = ANY(${ids}::text[]) ORDER BY id FOR UPDATE
           ), changed AS (
             UPDATE items i SET hidden_at = ${hidden ? Prisma.sql`clock_timestamp()` : Prisma.sql`NULL`}
             FROM before WHERE i.key = before.key AND (before.hidden_at IS NULL) = ${hidden}

@@ -1,6 +1,7 @@
 import { INTERACTION_TYPES, type InteractionType } from '../../interactions/interaction.ts';
 import type { Ranking, RankingStore } from '../../popularity/ranking.ts';
 import type { Database } from './prisma-database.ts';
+import { recipeOf } from './standings-lists.ts';
 import type { Ranking as RankingRow } from '../generated/prisma/client.ts';
 
 export function createPostgresRankingStore(database: Database): RankingStore {
@@ -11,6 +12,13 @@ export function createPostgresRankingStore(database: Database): RankingStore {
     },
     async replaceAll(rankings) {
       await database.transaction(async (tx) => {
+        const before = new Map((await tx.ranking.findMany()).map((row) => [row.name, recipeOf(toRanking(row))]));
+        const changed = rankings.filter((ranking) => before.get(ranking.name) !== recipeOf(ranking));
+        // Their standings are by the old recipe: until they are summed again, answers come from the rollups.
+        await tx.standingList.updateMany({
+          where: { ranking: { in: changed.map(({ name }) => name) } },
+          data: { ready: false },
+        });
         await tx.ranking.deleteMany();
         await tx.ranking.createMany({
           data: rankings.map(({ weights, ...ranking }, position) => ({

@@ -10,10 +10,10 @@ import {
   type RejectedEntry,
 } from '../../interactions/recorder.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
-import { isFaultOfRows } from './postgres-errors.ts';
+import { isFaultOfRows, sqlState } from './postgres-errors.ts';
 import { createPartitions, oldestMinute } from './postgres-partitions.ts';
 import type { Database, Queryable } from './prisma-database.ts';
-import { lockReactionsSql, recordBatchSql, type KeyedEntry, type RecordedRow } from './record-batch-sql.ts';
+import { erasedSql, lockReactionsSql, recordBatchSql, type KeyedEntry, type RecordedRow } from './record-batch-sql.ts';
 import { Prisma } from '../generated/prisma/client.ts';
 
 /** An id from further ahead than any clock error explains would make partitions without end. */
@@ -21,7 +21,10 @@ const MAX_AHEAD_MS = 24 * 60 * 60 * 1_000;
 /** Keys of items never change and items are never deleted. About 100 bytes each. */
 const CACHED_ITEM_KEYS = 500_000;
 
-/** Records into Postgres through Prisma: at most three statements for a batch, whatever its size. */
+/**
+ * Records into Postgres through Prisma. A batch is three statements at most, whatever its size; items not met before, new
+ * months, reused ids and rejections add their own.
+ */
 export function createPostgresRecorder(database: Database, now: () => number = Date.now): InteractionRecorder {
   const itemKeys = new LRUCache<string, bigint>({ max: CACHED_ITEM_KEYS });
   const partitions = createPartitions(database);
@@ -61,7 +64,9 @@ export function createPostgresRecorder(database: Database, now: () => number = D
       const recordable = keyed.filter(({ entry }) => isOurs(entry));
       const row = await recordRows(tx, recordable, oldestMinute(now()));
       const known = recordable.length - row.fresh - row.discarded.length;
-      const reused = known === 0 ? [] : await findReused(tx, recordable);
+      const discarded = new Set(row.discarded);
+      const kept = recordable.filter(({ entry }) => !discarded.has(entry.interaction.id));
+      const reused = known === 0 ? [] : await findReused(tx, kept);
       const rejected = [...sifted.contradicting, ...unknown].filter(isOurs).concat(reused);
       await keepRejected(tx, rejected);
       return {
@@ -81,7 +86,8 @@ export function createPostgresRecorder(database: Database, now: () => number = D
       } catch (error) {
         if (error instanceof UnavailableError) throw error;
         if (isFaultOfRows(error)) throw new PoisonBatchError(error);
-        throw new UnavailableError('Postgres refuses to record', error);
+        // Any other answer of Postgres is about the schema or our rights; what is left is for the caller to judge.
+        throw sqlState(error) === undefined ? error : new UnavailableError('Postgres refuses to record', error);
       }
     },
 
@@ -89,6 +95,7 @@ export function createPostgresRecorder(database: Database, now: () => number = D
       const outboxSeqs = entries.flatMap(({ outboxSeq }) => outboxSeq ?? []);
       await database.transaction(async (tx) => {
         await takeFromOutbox(tx, outboxSeqs);
+        await tx.$executeRaw(lockReactionsSql([]));
         await keepRejected(tx, entries);
       });
     },
@@ -140,8 +147,9 @@ async function takeFromOutbox(tx: Queryable, seqs: readonly bigint[]): Promise<R
 }
 
 async function recordRows(tx: Queryable, batch: readonly KeyedEntry[], fromMinute: number): Promise<RecordedRow> {
-  if (batch.length === 0) return { fresh: 0, discarded: [] };
+  // Also for an empty batch: what is rejected beside it must not slip past an erasure.
   await tx.$executeRaw(lockReactionsSql(batch));
+  if (batch.length === 0) return { fresh: 0, discarded: [] };
   const [row] = await tx.$queryRaw<RecordedRow[]>(recordBatchSql(batch, fromMinute));
   if (row === undefined) throw new Error('recording gave no row');
   if (row.discarded.length > 0) await dropEmptyReactions(tx, batch, new Set(row.discarded));
@@ -183,7 +191,7 @@ async function findReused(tx: Queryable, batch: readonly KeyedEntry[]): Promise<
   );
 }
 
-/** Once per body: a message that comes again after a crash is not kept twice. */
+/** Once per body: a message that comes again after a crash is not kept twice; nothing of a person erased since they sent it. */
 async function keepRejected(tx: Queryable, entries: readonly RejectedEntry[]): Promise<void> {
   if (entries.length === 0) return;
   await tx.$executeRaw`
@@ -195,8 +203,10 @@ async function keepRejected(tx: Queryable, entries: readonly RejectedEntry[]): P
       ${entries.map(({ interaction }) => interaction?.id ?? null)}::uuid[],
       ${entries.map(({ interaction }) => interaction?.viewer ?? null)}::uuid[],
       ${entries.map(({ reason }) => reason)}::rejection_reason[],
-      ${entries.map(({ detail }) => detail.replaceAll('\0', '').toWellFormed().slice(0, 1_000))}::text[]
-    ) AS input (hash, body, interaction_id, viewer, reason, detail)
+      ${entries.map(({ detail }) => detail.replaceAll('\0', '').toWellFormed().slice(0, 1_000))}::text[],
+      ${entries.map(({ interaction }) => interaction?.acceptedAtMs ?? null)}::float8[]
+    ) AS input (hash, body, interaction_id, viewer, reason, detail, accepted_at)
+    WHERE NOT ${erasedSql(Prisma.sql`input.viewer`, Prisma.sql`input.accepted_at`)}
     ORDER BY hash
     ON CONFLICT (body_hash) DO NOTHING`;
 }

@@ -31,6 +31,13 @@ export function lockReactionsSql(batch: readonly KeyedEntry[]): Prisma.Sql {
     ON CONFLICT (viewer, item_key, type) DO UPDATE SET item_key = excluded.item_key`;
 }
 
+/** Whether the person was erased after this was accepted (ms since the epoch). Costs nothing while nobody is. */
+export function erasedSql(viewer: Prisma.Sql, acceptedAtMs: Prisma.Sql): Prisma.Sql {
+  return Prisma.sql`((SELECT count(*) FROM erasures) > 0 AND EXISTS (
+    SELECT FROM erasures e, erasure_key k
+    WHERE e.viewer_hash = sha256(k.key || uuid_send(${viewer})) AND e.erased_at >= to_timestamp(${acceptedAtMs} / 1000.0)))`;
+}
+
 export interface RecordedRow {
   readonly fresh: number;
   readonly discarded: string[];
@@ -45,10 +52,7 @@ export function recordBatchSql(batch: readonly KeyedEntry[], oldestMinute: numbe
   const rows = batch.map(({ entry }) => entry.interaction);
   return Prisma.sql`
     WITH input AS MATERIALIZED (
-      SELECT i.*, (SELECT count(*) FROM erasures) > 0 AND EXISTS (
-        SELECT FROM erasures e, erasure_key k
-        WHERE e.viewer_hash = sha256(k.key || uuid_send(i.viewer)) AND e.erased_at >= to_timestamp(i.accepted_at / 1000.0)
-      ) AS erased
+      SELECT i.*, ${erasedSql(Prisma.sql`i.viewer`, Prisma.sql`i.accepted_at`)} AS erased
       FROM unnest(
         ${rows.map((row) => row.id)}::uuid[],
         ${rows.map((row) => row.viewer)}::uuid[],

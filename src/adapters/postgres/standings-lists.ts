@@ -26,13 +26,17 @@ function recipesSql(rankings: readonly Ranking[]): Prisma.Sql {
       AS recipes (ranking, period)`;
 }
 
+/** What a ranking's standings depend on. */
+export function recipeOf({ weights, counts, window, halfLifeHours }: Ranking): string {
+  const sorted = [...weights].toSorted(([a], [b]) => a.localeCompare(b));
+  return JSON.stringify([sorted, counts, window === null, halfLifeHours]);
+}
+
 /**
  * Drops the lists of rankings that went or changed and makes empty ones, not ready, for those that came. Gives the hash
  * of the rankings followed, to be kept for the next pass.
  */
 export async function followRankings(tx: Transaction, rankings: readonly Ranking[], followed: string): Promise<string> {
-  const recipeOf = ({ weights, counts, window, halfLifeHours }: Ranking): string =>
-    JSON.stringify([[...weights], counts, window === null, halfLifeHours]);
   const hash = JSON.stringify(rankings.map((ranking) => [ranking.name, recipeOf(ranking)]));
   if (hash === followed) return hash;
   const before = new Map<string, string>(followed === '' ? [] : JSON.parse(followed));

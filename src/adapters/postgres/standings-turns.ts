@@ -17,6 +17,8 @@ export interface Turn {
   readonly stale: readonly Period[];
 }
 
+/** Of periods without a span: from here on summing again is cheaper. */
+const MAX_BUCKETS_CAUGHT_UP = 60;
 const HOURLY: readonly Period[] = ['DAY', 'WEEK', 'MONTH', 'ALL_TIME', 'DECAY'];
 
 /** What is due since the marks. Of the leaving, only items in a standing matter: the others can but fall further. */
@@ -32,7 +34,7 @@ export async function findTurn(tx: Transaction, from: Marks, to: Buckets): Promi
     span: number | null,
   ): Promise<void> {
     if (before === after) return;
-    if (after < before || after - before >= (span ?? MINUTES_IN_HOUR)) {
+    if (after < before || after - before >= (span ?? MAX_BUCKETS_CAUGHT_UP)) {
       stale.push(period);
       return;
     }
