@@ -13,13 +13,10 @@ export function createFallbackQueue({
   readonly second: InteractionQueue;
 }): InteractionQueue {
   return {
-    async publish(bodies) {
-      try {
-        await first.publish(bodies);
-      } catch (error) {
+    publish: (bodies) =>
+      first.publish(bodies).catch((error: unknown) => {
         if (!(error instanceof UnavailableError)) throw error;
-        await second.publish(bodies);
-      }
-    },
+        return second.publish(bodies);
+      }),
   };
 }

@@ -2,6 +2,7 @@ import type { JsonValue } from '../runtime/json.ts';
 import { INTERACTION_TYPES, isReactionType, type Interaction, type InteractionType } from './interaction.ts';
 import { parseInteractionId } from './interaction-id.ts';
 import { isItemId } from '../items/item.ts';
+import { checkJson } from '../items/storable-json.ts';
 
 /** The version this build writes, and the highest it can read. */
 export const MESSAGE_VERSION = 1;
@@ -19,18 +20,21 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** The bytes that go into the queue, the outbox and the rejected table: JSON, one interaction. */
 export function encodeMessage(interaction: Interaction): Buffer {
-  return Buffer.from(
-    JSON.stringify({
-      v: MESSAGE_VERSION,
-      id: interaction.id,
-      item: interaction.itemId,
-      viewer: interaction.viewer,
-      type: interaction.type,
-      ...(interaction.retraction ? { retraction: true } : {}),
-      ...(interaction.metadata === null ? {} : { metadata: interaction.metadata }),
-      at: interaction.acceptedAtMs,
-    }),
-  );
+  return Buffer.from(messageText(interaction));
+}
+
+export function messageText({ id, itemId, viewer, type, retraction, metadata, acceptedAtMs }: Interaction): string {
+  return JSON.stringify({
+    v: MESSAGE_VERSION,
+    id,
+    item: itemId,
+    viewer,
+    type,
+    // JSON leaves out what is undefined.
+    retraction: retraction ? true : undefined,
+    metadata: metadata ?? undefined,
+    at: acceptedAtMs,
+  });
 }
 
 /** Never throws. Fields it does not know are ignored, so that an older worker can read a newer minor change. */
@@ -53,10 +57,12 @@ export function decodeMessage(body: Uint8Array): DecodedMessage {
   if (typeof viewer !== 'string' || !UUID.test(viewer)) return invalid('viewer is no viewer key');
   if (!isType(type)) return invalid('type is unknown');
   if (typeof retraction !== 'boolean' || (retraction && !isReactionType(type))) return invalid('retraction is wrong');
+  const checked = checkJson(metadata, MAX_MESSAGE_BYTES);
+  if (!checked.ok) return invalid('metadata cannot be stored');
   if (typeof at !== 'number' || !Number.isSafeInteger(at) || at < 0) return invalid('at is no time');
   return {
     ok: true,
-    interaction: { id, itemId, viewer, type, retraction, metadata, acceptedAtMs: at },
+    interaction: { id, itemId, viewer, type, retraction, metadata: checked.value, acceptedAtMs: at },
   };
 }
 

@@ -47,9 +47,10 @@ export function createRecordInteraction(options: RecordInteractionOptions): Reco
     async record(viewer, inputs) {
       const nowMs = clock();
       const results = inputs.map((input) => parseInteraction(input, viewer, nowMs, maxAgeDays));
-      const unseen = results.flatMap((result) =>
-        result.ok && !known.has(result.interaction.itemId) ? [result.interaction.itemId] : [],
-      );
+      const unseen: string[] = [];
+      for (const result of results) {
+        if (result.ok && !known.has(result.interaction.itemId)) unseen.push(result.interaction.itemId);
+      }
       if (unseen.length > 0) {
         const visible = await known.lookUp(unseen);
         for (const [index, result] of results.entries()) {
@@ -60,7 +61,8 @@ export function createRecordInteraction(options: RecordInteractionOptions): Reco
             results[index] = { ok: false, userErrors: [itemNotFound(input)] };
         }
       }
-      const accepted = results.flatMap((result) => (result.ok ? [result.interaction] : []));
+      const accepted: Interaction[] = [];
+      for (const result of results) if (result.ok) accepted.push(result.interaction);
       if (accepted.length > 0) await accept(accepted);
       return results;
     },

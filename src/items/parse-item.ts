@@ -22,6 +22,8 @@ const MAX_URL_LENGTH = 2_048;
 const MAX_ATTRIBUTES_BYTES = 16 * 1024;
 
 /** `path` leads to the item among the inputs. */
+const BAD_URL = 'The URL must be http or https, absolute, and at most 2,048 characters.';
+
 export function parseItem(raw: RawItem, path: readonly string[]): ParsedItem {
   const userErrors: UserError[] = [];
   const fail = (code: UserError['code'], field: string, message: string): void =>
@@ -35,9 +37,9 @@ export function parseItem(raw: RawItem, path: readonly string[]): ParsedItem {
     fail('INVALID_CATEGORY', 'category', 'The category must be 1 to 256 characters.');
   }
   const url = textOf(raw.url);
-  if (!isUrlText(url)) fail('INVALID_URL', 'url', 'The URL must be at most 2,048 characters.');
+  if (!isUrlText(url)) fail('INVALID_URL', 'url', BAD_URL);
   const imageUrl = textOf(raw.imageUrl);
-  if (!isUrlText(imageUrl)) fail('INVALID_URL', 'imageUrl', 'The URL must be at most 2,048 characters.');
+  if (!isUrlText(imageUrl)) fail('INVALID_URL', 'imageUrl', BAD_URL);
   const attributes = checkJson(raw.attributes, MAX_ATTRIBUTES_BYTES);
   if (!attributes.ok) {
     fail('INVALID_ATTRIBUTES', 'attributes', 'Attributes must be at most 16 KiB of storable JSON, at most 32 deep.');
@@ -60,6 +62,9 @@ function textOf(url: URL | string | null | undefined): string | null {
   return url === undefined || url === null ? null : String(url);
 }
 
+/** Pages put these into links: no `javascript:`, and nothing a browser reads otherwise than we do. */
 function isUrlText(url: string | null): boolean {
-  return url === null || (url.length <= MAX_URL_LENGTH && isStorableText(url));
+  if (url === null) return true;
+  if (url.length > MAX_URL_LENGTH || !isStorableText(url) || !/^https?:\/\/[^\s]+$/i.test(url)) return false;
+  return URL.canParse(url);
 }

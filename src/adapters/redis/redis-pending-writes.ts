@@ -1,5 +1,5 @@
 import type { Interaction } from '../../interactions/interaction.ts';
-import { decodeMessage, encodeMessage } from '../../interactions/message.ts';
+import { decodeMessage, messageText } from '../../interactions/message.ts';
 import type { PendingWrites } from '../../interactions/pending-writes.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
 import type { RedisConnection } from './redis-connection.ts';
@@ -50,7 +50,7 @@ export function createRedisPendingWrites(redis: RedisConnection): PendingWrites 
     const scripts: Promise<unknown>[] = [];
     for (let from = 0; from < all.length; from += MAX_PER_SCRIPT) {
       const values = all.slice(from, from + MAX_PER_SCRIPT);
-      const args = values.flatMap((value) => [value.viewer, value.id, encodeMessage(value).toString()]);
+      const args = values.flatMap((value) => [value.viewer, value.id, messageText(value)]);
       scripts.push(redis.run((client) => client.eval(ADD, { keys: [], arguments: args }), DEADLINE_MS));
     }
     await Promise.allSettled(scripts);

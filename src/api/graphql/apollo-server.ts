@@ -41,7 +41,7 @@ export function createApolloServer(settings: ApolloServerSettings): ApolloServer
     introspection: !production,
     hideSchemaDetailsFromClientErrors: production,
     includeStacktraceInErrorResponses: false,
-    formatError: createFormatError(logger),
+    formatError: createFormatError(logger, production),
     logger,
     nodeEnv: production ? 'production' : 'development',
     persistedQueries: false,

@@ -1,4 +1,4 @@
-import type { ApolloServerPlugin } from '@apollo/server';
+import type { ApolloServerPlugin, GraphQLRequestListener } from '@apollo/server';
 import {
   getDirectiveValues,
   getNamedType,
@@ -104,27 +104,31 @@ function hintOf(schema: GraphQLSchema, node: Annotated | undefined): Hint {
 export function createCachePolicyPlugin(): ApolloServerPlugin<ApiContext> {
   return {
     async requestDidStart() {
-      return {
-        async executionDidStart({ schema, document, operation, contextValue, overallCachePolicy }) {
-          return {
-            async executionDidEnd() {
-              if (operation === undefined) return;
-              const { maxAge, scope } = cachePolicyOf(schema, document, operation);
-              overallCachePolicy.restrict({ maxAge: Math.min(maxAge, contextValue.freshness.ttlMs() / 1_000), scope });
-            },
-          };
-        },
-        async willSendResponse({ response, overallCachePolicy }) {
-          const policy = overallCachePolicy.policyIfCacheable();
-          const failed = response.body.kind !== 'single' || response.body.singleResult.errors !== undefined;
-          const keep = policy !== null && policy.scope === 'PUBLIC' && policy.maxAge > 0 && !failed;
-          // Whole seconds are the least that HTTP can say.
-          response.http.headers.set(
-            'cache-control',
-            keep ? `public, max-age=${Math.ceil(policy.maxAge)}` : 'private, no-store',
-          );
-        },
-      };
+      return LISTENER;
     },
   };
 }
+
+/** One for all requests: it holds nothing. */
+const LISTENER: GraphQLRequestListener<ApiContext> = {
+  async executionDidStart({ schema, document, operation, contextValue, overallCachePolicy }) {
+    // Without a policy an answer is not kept.
+    if (operation?.operation !== 'query') return undefined;
+    return {
+      async executionDidEnd() {
+        const { maxAge, scope } = cachePolicyOf(schema, document, operation);
+        overallCachePolicy.restrict({ maxAge: Math.min(maxAge, contextValue.freshness.ttlMs() / 1_000), scope });
+      },
+    };
+  },
+  async willSendResponse({ response, overallCachePolicy }) {
+    const policy = overallCachePolicy.policyIfCacheable();
+    const failed = response.body.kind !== 'single' || response.body.singleResult.errors !== undefined;
+    const keep = policy !== null && policy.scope === 'PUBLIC' && policy.maxAge > 0 && !failed;
+    // Whole seconds are the least that HTTP can say.
+    response.http.headers.set(
+      'cache-control',
+      keep ? `public, max-age=${Math.ceil(policy.maxAge)}` : 'private, no-store',
+    );
+  },
+};

@@ -28,7 +28,8 @@ export interface UseCases {
 /** What resolvers get for one request. */
 export interface ApiContext extends RequestContext {
   readonly useCases: UseCases;
-  readonly loaders: Loaders;
+  /** The request's own, made when first asked for: answers from the response cache, and most writes, need none. */
+  loaders(): Loaders;
   /** For how long the answer may be kept, as its parts come in. */
   readonly freshness: Freshness;
 }
@@ -53,9 +54,7 @@ export function createContext(useCases: UseCases, request: RequestContext): ApiC
     idempotencyKey: request.idempotencyKey,
     useCases,
     freshness,
-    // Answers from the response cache, and most writes, need none.
-    get loaders() {
-      return (loaders ??= createLoaders(useCases, request.identity.key, freshness));
-    },
+    // No getter: Apollo copies the context, and would call it.
+    loaders: () => (loaders ??= createLoaders(useCases, request.identity.key, freshness)),
   };
 }

@@ -1,4 +1,4 @@
-import type { ApolloServerPlugin } from '@apollo/server';
+import type { ApolloServerPlugin, GraphQLRequestListener } from '@apollo/server';
 import type { ApiContext } from './context.ts';
 
 const STATUS: ReadonlyMap<unknown, number> = new Map([
@@ -15,20 +15,22 @@ const STATUS: ReadonlyMap<unknown, number> = new Map([
 export function createErrorStatusPlugin(): ApolloServerPlugin<ApiContext> {
   return {
     async requestDidStart() {
-      return {
-        async willSendResponse({ response }) {
-          if (response.body.kind !== 'single') return;
-          const { data, errors } = response.body.singleResult;
-          if (errors === undefined || (data !== null && data !== undefined)) return;
-          for (const { extensions } of errors) {
-            const status = STATUS.get(extensions?.['code']);
-            if (status !== undefined && status > (response.http.status ?? 0)) response.http.status = status;
-            const retryAfterSeconds = extensions?.['retryAfterSeconds'];
-            if (typeof retryAfterSeconds === 'number')
-              response.http.headers.set('retry-after', String(retryAfterSeconds));
-          }
-        },
-      };
+      return LISTENER;
     },
   };
 }
+
+/** One for all requests: it holds nothing. */
+const LISTENER: GraphQLRequestListener<ApiContext> = {
+  async willSendResponse({ response }) {
+    if (response.body.kind !== 'single') return;
+    const { data, errors } = response.body.singleResult;
+    if (errors === undefined || (data !== null && data !== undefined)) return;
+    for (const { extensions } of errors) {
+      const status = STATUS.get(extensions?.['code']);
+      if (status !== undefined && status > (response.http.status ?? 0)) response.http.status = status;
+      const retryAfterSeconds = extensions?.['retryAfterSeconds'];
+      if (typeof retryAfterSeconds === 'number') response.http.headers.set('retry-after', String(retryAfterSeconds));
+    }
+  },
+};

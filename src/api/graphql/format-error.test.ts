@@ -4,7 +4,7 @@ import { createLogger } from '../../runtime/logger.ts';
 import { createFormatError } from './format-error.ts';
 
 const format = (message: string, extensions: Record<string, unknown>): unknown =>
-  createFormatError(createLogger('silent', 'test'))({ message, extensions }, new GraphQLError(message));
+  createFormatError(createLogger('silent', 'test'), true)({ message, extensions }, new GraphQLError(message));
 
 it('introspection that is off is refused in our own words', () => {
   const answer = format('To enable introspection, pass introspection: true to ApolloServer', {
@@ -12,6 +12,14 @@ it('introspection that is off is refused in our own words', () => {
     validationErrorCode: 'INTROSPECTION_DISABLED',
   });
   expect(answer).toEqual({ message: 'Introspection is off here.', extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } });
+});
+
+it('in production nothing hints at the schema', () => {
+  const message = 'Value "DAYY" does not exist in "PopularityWindow" enum. Did you mean the enum value "DAY" or "X"?';
+  expect(format(message, { code: 'BAD_USER_INPUT' })).toEqual({
+    message: 'Value "DAYY" does not exist in "PopularityWindow" enum.',
+    extensions: { code: 'BAD_USER_INPUT' },
+  });
 });
 
 it('a mutation by GET is METHOD_NOT_ALLOWED', () => {

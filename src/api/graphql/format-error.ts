@@ -8,8 +8,10 @@ export type FormatError = (formatted: GraphQLFormattedError, error: unknown) => 
 const RETRY_AFTER_SECONDS = 1;
 
 /** What clients see of a fault: a code of the contract and a message without internals; the rest goes to the log. */
-export function createFormatError(logger: Logger): FormatError {
-  return (formatted, error) => {
+export function createFormatError(logger: Logger, production: boolean): FormatError {
+  return (given, error) => {
+    // Apollo hides them in validation, not where variables are read.
+    const formatted = production ? { ...given, message: given.message.replace(/ ?Did you mean [^?]*\?/g, '') } : given;
     const cause = unwrapResolverError(error);
     if (cause instanceof PublicError) {
       const { code, message, retryAfterSeconds } = cause;

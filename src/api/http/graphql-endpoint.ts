@@ -42,8 +42,11 @@ export interface GraphqlEndpointOptions<Context extends BaseContext> {
 }
 
 const MIB = 1_048_576;
-/** Plugins see no headers: all they may use is in the context. One map for all requests, never written to. */
-const NO_HEADERS = new HeaderMap();
+/**
+ * Plugins see no headers: all they may use is in the context. One map for all requests, never written to. Apollo matches
+ * `accept` against its multipart types at each request, at length when it is missing; empty, it takes none of them.
+ */
+const NO_HEADERS = new HeaderMap([['accept', '']]);
 const POST: HTTPGraphQLRequest = { method: 'POST', headers: NO_HEADERS, search: '', body: undefined };
 /** With it Apollo refuses mutations. */
 const GET: HTTPGraphQLRequest = { ...POST, method: 'GET' };

@@ -10,5 +10,5 @@ export const interaction = {
   retraction: ({ interaction }: KnownInteraction): boolean => interaction.retraction,
   occurredAt: ({ interaction }: KnownInteraction): Date => new Date(occurredAtMs(interaction.id)),
   item: ({ interaction }: KnownInteraction, _: unknown, { loaders }: ApiContext): Promise<Item | null> =>
-    loaders.item.load(interaction.itemId),
+    loaders().item.load(interaction.itemId),
 };

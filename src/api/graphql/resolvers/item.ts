@@ -14,9 +14,9 @@ export const item = {
     { loaders, useCases }: ApiContext,
   ): Promise<InteractionCount[]> {
     const asOf = new Date(Math.floor(useCases.clock() / MINUTE_MS) * MINUTE_MS);
-    return interactionCounts(await loaders.counts.load({ itemId: id, window, asOf }));
+    return interactionCounts(await loaders().counts.load({ itemId: id, window, asOf }));
   },
 
   viewerReactions: ({ id }: Item, _: unknown, { loaders }: ApiContext): Promise<readonly ReactionType[]> =>
-    loaders.reactions.load(id),
+    loaders().reactions.load(id),
 };

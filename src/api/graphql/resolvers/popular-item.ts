@@ -23,6 +23,6 @@ export const popularItem = {
   item: ({ row }: PopularNode) => row.item,
   async counts({ row, page }: PopularNode, _: unknown, { loaders }: ApiContext): Promise<InteractionCount[]> {
     const { window, asOf } = page;
-    return interactionCounts(await loaders.counts.load({ itemId: row.item.id, window: window ?? 'ALL_TIME', asOf }));
+    return interactionCounts(await loaders().counts.load({ itemId: row.item.id, window: window ?? 'ALL_TIME', asOf }));
   },
 };

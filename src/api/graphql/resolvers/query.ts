@@ -12,7 +12,7 @@ const MAX_ITEMS = 100;
 export const query = {
   async popularItems(_: unknown, args: PopularArguments, context: ApiContext): Promise<PopularPage> {
     const page = await context.useCases.popularItems.page(args, async (ids) => {
-      const items = await Promise.all(ids.map((id) => context.loaders.item.load(id)));
+      const items = await Promise.all(ids.map((id) => context.loaders().item.load(id)));
       // The loader has told the answer's freshness of their age.
       return {
         items: new Map(items.flatMap((item) => (item === null ? [] : [[item.id, item]]))),
@@ -28,12 +28,12 @@ export const query = {
   },
 
   item(_: unknown, { id }: { id: string }, context: ApiContext): Promise<Item | null> | null {
-    return isItemId(id) ? context.loaders.item.load(id) : null;
+    return isItemId(id) ? context.loaders().item.load(id) : null;
   },
 
   items(_: unknown, { ids }: { ids: readonly string[] }, context: ApiContext): Promise<(Item | null)[]> {
     if (ids.length > MAX_ITEMS) throw new PublicError('BAD_USER_INPUT', `\`ids\` must be at most ${MAX_ITEMS}.`);
-    return Promise.all(ids.map(async (id) => (isItemId(id) ? context.loaders.item.load(id) : null)));
+    return Promise.all(ids.map(async (id) => (isItemId(id) ? context.loaders().item.load(id) : null)));
   },
 
   async interaction(_: unknown, { id }: { id: string }, context: ApiContext): Promise<KnownInteraction | null> {

@@ -42,7 +42,7 @@ export const viewer = {
     if (key === null) return EMPTY;
     const found = await useCases.history.reactions(key, type ?? null, beforeId, first + 1);
     const page = found.slice(0, first);
-    const items = await Promise.all(page.map(({ itemId }) => loaders.item.load(itemId)));
+    const items = await Promise.all(page.map(({ itemId }) => loaders().item.load(itemId)));
     const edges = page.flatMap(({ type, sinceId }, index): Edge<Reaction>[] => {
       const item = items[index];
       // Hidden between the two reads.
