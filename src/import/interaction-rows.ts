@@ -1,3 +1,4 @@
+import { MAX_METADATA_BYTES } from '../interactions/parse-interaction.ts';
 import { occurredAtMs, parseInteractionId } from '../interactions/interaction-id.ts';
 import { INTERACTION_TYPES, type InteractionType } from '../interactions/interaction.ts';
 import { viewerKeyOf, type ViewerKey } from '../interactions/viewer-key.ts';
@@ -10,7 +11,6 @@ import { isStorableJson, jsonBytes, parseJson, shown } from './storable-json.ts'
 import { parseTime } from './time.ts';
 import type { Condition } from './where.ts';
 
-const MAX_METADATA_BYTES = 4 * 1024;
 const MAX_AHEAD_MS = 5 * 60_000;
 const DAY_MS = 86_400_000;
 const TYPES: ReadonlyMap<string, InteractionType> = new Map(INTERACTION_TYPES.map((type) => [type, type]));

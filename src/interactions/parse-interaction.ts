@@ -31,7 +31,8 @@ export type ParsedInteraction =
 
 const MAX_AHEAD_MS = 5 * 60_000;
 const DAY_MS = 86_400_000;
-const MAX_METADATA_BYTES = 4 * 1024;
+/** As JSON in UTF-8; an import holds its rows to the same. */
+export const MAX_METADATA_BYTES = 4 * 1024;
 
 /** The last millisecond a UUIDv7 can name. */
 const MAX_ID_MS = 2 ** 48 - 1;
