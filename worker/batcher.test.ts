@@ -31,6 +31,20 @@ describe('createBatcher', () => {
     expect(started).toEqual([[1, 2, 3]]);
   });
 
+  it('flushes what there is at once, or when a flush ends, once no more come', () => {
+    const { started, flush, end } = manualFlush();
+    const batcher = createBatcher({ maxItems: 3, maxWaitMs: 100, concurrency: 1, flush });
+    batcher.hurry();
+    batcher.add(1);
+    expect(started).toEqual([]);
+    batcher.hurry();
+    expect(started).toEqual([[1]]);
+    batcher.add(2);
+    batcher.hurry();
+    expect(started).toEqual([[1]]);
+    return end(0).then(() => expect(started).toEqual([[1], [2]]));
+  });
+
   it('flushes what there is once the first item has waited long enough', () => {
     const { started, flush } = manualFlush();
     const batcher = createBatcher({ maxItems: 3, maxWaitMs: 100, flush });

@@ -1,5 +1,7 @@
 export interface Batcher<T> {
   add(item: T): void;
+  /** No more come until some are done with: what there is waits no longer. */
+  hurry(): void;
   /** Flushes what is left; resolves when nothing is in hand and no flush runs. */
   drain(): Promise<void>;
 }
@@ -63,6 +65,10 @@ export function createBatcher<T>({ maxItems, maxWaitMs, concurrency = 2, flush }
       items.push(item);
       if (items.length === 1) startTimer();
       if (items.length >= maxItems || draining) startFlushes();
+    },
+    hurry() {
+      due = items.length > 0;
+      startFlushes();
     },
     drain() {
       draining = true;

@@ -49,7 +49,10 @@ export async function startWorker(ports: WorkerPorts, options: WorkerOptions): P
 
   async function consume(source: DeliverySource): Promise<() => Promise<void>> {
     const batcher = createBatcher<Delivery>({ ...batch, flush: async (deliveries) => recordBatch(source, deliveries) });
-    await source.start((delivery) => batcher.add(delivery));
+    await source.start(
+      (delivery) => batcher.add(delivery),
+      () => batcher.hurry(),
+    );
     return () => batcher.drain();
   }
 

@@ -32,16 +32,24 @@ export function describeQueueContract(name: string, setup: () => Promise<QueueUn
     });
 
     /** A consumer, and all that it was handed so far. */
-    async function consume(prefetch = 100): Promise<{ source: DeliverySource; got: Delivery[] }> {
+    async function consume(prefetch = 100): Promise<{ source: DeliverySource; got: Delivery[]; fulls: () => number }> {
       const source = subject.createSource({ prefetch });
       sources.push(source);
       const got: Delivery[] = [];
-      await source.start((delivery) => got.push(delivery));
-      return { source, got };
+      let fulls = 0;
+      await source.start(
+        (delivery) => got.push(delivery),
+        () => (fulls += 1),
+      );
+      return { source, got, fulls: () => fulls };
     }
     async function settle(source: DeliverySource, deliveries: readonly Delivery[]): Promise<void> {
       await subject.commit(deliveries);
       source.ack(deliveries);
+    }
+    /** Apart: what is published together may travel, and come back, together. */
+    async function publishEach(bodies: readonly Buffer[]): Promise<void> {
+      for (const body of bodies) await subject.queue.publish([body]);
     }
     /** Everything still in the queue, by an end marker: queues keep no order, so all of `count` must come. */
     async function remaining(): Promise<string[]> {
@@ -87,7 +95,7 @@ export function describeQueueContract(name: string, setup: () => Promise<QueueUn
     });
 
     it('hands out again what was not settled when the consumer ended', async () => {
-      await subject.queue.publish([Buffer.from('settled'), Buffer.from('not settled')]);
+      await publishEach([Buffer.from('settled'), Buffer.from('not settled')]);
       const first = await consume();
       await waitFor('both deliveries', () => first.got.length === 2);
       await settle(
@@ -113,7 +121,7 @@ export function describeQueueContract(name: string, setup: () => Promise<QueueUn
     });
 
     it('has at most the prefetch out at a time, and hands out more as they are settled', async () => {
-      await subject.queue.publish(numbered(25));
+      await publishEach(numbered(25));
       const { source, got } = await consume(10);
       let settled = 0;
       while (settled < 25) {
@@ -126,8 +134,20 @@ export function describeQueueContract(name: string, setup: () => Promise<QueueUn
       expect(new Set(textsOf(got)).size).toBe(25);
     });
 
+    it('says when it hands out no more until some are settled', async () => {
+      await publishEach(numbered(3));
+      const few = await consume(1);
+      await waitFor('the first delivery', () => few.got.length === 1 && few.fulls() === 1);
+      await settle(few.source, few.got);
+      await waitFor('the second delivery', () => few.got.length === 2 && few.fulls() === 2);
+      await few.source.close();
+      const many = await consume(1_000);
+      await waitFor('the others', () => many.got.length === 2);
+      expect(many.fulls()).toBe(0);
+    });
+
     it('settles in any order', async () => {
-      await subject.queue.publish(numbered(30));
+      await publishEach(numbered(30));
       const { source, got } = await consume();
       await waitFor('all deliveries', () => got.length === 30);
       await settle(source, got.slice(20));

@@ -61,7 +61,7 @@ export function createOutboxSource({ database, prefetch, pollMs, logger }: Outbo
     );
   }
 
-  async function loop(onDelivery: (delivery: Delivery) => void): Promise<void> {
+  async function loop(onDelivery: (delivery: Delivery) => void, onFull: () => void): Promise<void> {
     while (!stopped) {
       let found = 0;
       try {
@@ -76,6 +76,7 @@ export function createOutboxSource({ database, prefetch, pollMs, logger }: Outbo
           out.set(seq, { delivery, attempts: redeliveries });
           onDelivery(delivery);
         }
+        if (out.size >= prefetch) onFull();
       } catch (error) {
         if (well || !(error instanceof UnavailableError)) logger.warn({ error }, 'the outbox cannot be read');
         well = false;
@@ -93,8 +94,8 @@ export function createOutboxSource({ database, prefetch, pollMs, logger }: Outbo
 
   return {
     name: 'outbox',
-    async start(onDelivery) {
-      running = loop(onDelivery);
+    async start(onDelivery, onFull) {
+      running = loop(onDelivery, onFull);
     },
     ack(deliveries) {
       for (const { outboxSeq } of deliveries) if (outboxSeq !== null) out.delete(outboxSeq);

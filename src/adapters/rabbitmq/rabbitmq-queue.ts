@@ -4,21 +4,19 @@ import type { InteractionQueue } from '../../interactions/queue.ts';
 import { DeadlineError, UnavailableError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { keepConnected } from './rabbitmq-link.ts';
+import { createPacker, type Pack } from './rabbitmq-packs.ts';
 import { declareTopology } from './rabbitmq-topology.ts';
 
 const DEFAULT_MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
 const FIRST_CONNECT_MS = 1_500;
 /** A broker that confirms nothing for so long after a missed deadline gets a new connection, on another node if there is one. */
 const REPLACE_STALLED_AFTER_MS = 3_000;
-/** One object for all messages: nothing in it differs between them. */
-const PUBLISH_OPTIONS = { persistent: true, mandatory: true };
-
 export interface RabbitmqQueueOptions {
   readonly urls: readonly string[];
   readonly queueName: string;
   /** From `publish` to the last confirm, waiting for a slot included. */
   readonly deadlineMs: number;
-  /** Messages published and not confirmed yet; `publish` waits for room. */
+  /** Bodies published and not confirmed yet; `publish` waits for room. */
   readonly maxInFlight: number;
   readonly maxInFlightBytes?: number;
   readonly logger: Logger;
@@ -36,6 +34,7 @@ interface Call {
   readonly expiresAtMs: number;
   resolve(): void;
   reject(error: UnavailableError): void;
+  /** Messages that hold some of it. */
   unconfirmed: number;
   nacked: boolean;
   /** Its caller has an answer; it holds its room in flight until the broker's verdict or the end of the channel. */
@@ -43,7 +42,8 @@ interface Call {
 }
 
 /**
- * Publishes with `mandatory` and publisher confirms. It fails at once, so that the caller can turn to the outbox, from the
+ * Publishes with `mandatory` and publisher confirms. What is published in one turn of the event loop shares messages and
+ * their confirms, so the busier the process, the less each body costs the broker. It fails at once, so that the caller can turn to the outbox, from the
  * first missed deadline (or loss of the connection, or alarm at the broker) until the broker confirms again. Waits for
  * the first connection for a moment and then goes on without it.
  */
@@ -51,8 +51,10 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
   const { queueName, deadlineMs, maxInFlight, logger } = options;
   const maxInFlightBytes = options.maxInFlightBytes ?? DEFAULT_MAX_IN_FLIGHT_BYTES;
   const inFlight = new Set<Call>();
+  /** Published in this turn; sent at its end. */
+  const gathered = new Set<Call>();
   const waiting = new Set<Call>();
-  let messagesInFlight = 0;
+  let bodiesInFlight = 0;
   let bytesInFlight = 0;
   let channel: ConfirmChannel | undefined;
   let connection: ChannelModel | undefined;
@@ -71,8 +73,10 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
 
   function failAll(reason: string): void {
     const error = new UnavailableError(`RabbitMQ: ${reason}`);
-    for (const call of waiting) settle(call, error);
-    waiting.clear();
+    for (const calls of [gathered, waiting]) {
+      for (const call of calls) settle(call, error);
+      calls.clear();
+    }
     for (const call of inFlight) settle(call, error);
   }
 
@@ -85,47 +89,71 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
 
   function hasRoom(call: Call): boolean {
     if (inFlight.size === 0) return true;
-    return messagesInFlight + call.bodies.length <= maxInFlight && bytesInFlight + call.bytes <= maxInFlightBytes;
+    return bodiesInFlight + call.bodies.length <= maxInFlight && bytesInFlight + call.bytes <= maxInFlightBytes;
   }
 
-  function send(target: ConfirmChannel, call: Call): void {
+  function enter(call: Call): void {
     inFlight.add(call);
-    messagesInFlight += call.bodies.length;
+    bodiesInFlight += call.bodies.length;
     bytesInFlight += call.bytes;
+  }
+
+  function leave(call: Call): boolean {
+    if (!inFlight.delete(call)) return false;
+    bodiesInFlight -= call.bodies.length;
+    bytesInFlight -= call.bytes;
+    return true;
+  }
+
+  /** Sends what there is room for, oldest first; the rest waits for confirms. */
+  function sendGathered(): void {
+    for (const call of gathered) waiting.add(call);
+    gathered.clear();
+    const target = channel;
+    if (target === undefined) return;
+    const packer = createPacker<Call>();
+    for (const call of waiting) {
+      if (!hasRoom(call)) break;
+      waiting.delete(call);
+      enter(call);
+      call.unconfirmed = packer.add(call, call.bodies);
+    }
+    for (const pack of packer.packs()) send(target, pack);
+  }
+
+  function send(target: ConfirmChannel, { content, options: properties, owners }: Pack<Call>): void {
     const onVerdict = (error: unknown): void => {
       // A missing error is a confirm. A nack is no fault of the connection: the queue is full, or its leader moved.
-      if (error !== null) call.nacked = true;
-      else if (stalled && target === channel) recovered();
-      call.unconfirmed -= 1;
-      if (call.unconfirmed === 0) finish(call);
+      if (error === null && stalled && target === channel) recovered();
+      let left = false;
+      for (const call of owners) {
+        if (error !== null) call.nacked = true;
+        call.unconfirmed -= 1;
+        if (call.unconfirmed === 0) left = finish(call) || left;
+      }
+      if (left && waiting.size > 0) sendGathered();
     };
     try {
-      for (const body of call.bodies) target.publish(queueName, queueName, body, PUBLISH_OPTIONS, onVerdict);
+      target.publish(queueName, queueName, content, properties, onVerdict);
     } catch (error) {
       // The channel is closing. What was written gets its verdict, the rest none.
-      inFlight.delete(call);
-      messagesInFlight -= call.bodies.length;
-      bytesInFlight -= call.bytes;
-      settle(call, new UnavailableError('RabbitMQ: the channel is closed', error));
+      for (const call of owners) {
+        leave(call);
+        settle(call, new UnavailableError('RabbitMQ: the channel is closed', error));
+      }
     }
   }
 
-  function finish(call: Call): void {
-    if (!inFlight.delete(call)) return;
-    messagesInFlight -= call.bodies.length;
-    bytesInFlight -= call.bytes;
+  function finish(call: Call): boolean {
+    if (!leave(call)) return false;
     settle(call, call.nacked ? new UnavailableError('RabbitMQ: a message was refused') : undefined);
-    for (const next of waiting) {
-      if (channel === undefined || !hasRoom(next)) break;
-      waiting.delete(next);
-      send(channel, next);
-    }
+    return true;
   }
 
   /** One timer for all calls: they have the same deadline, so the oldest is the next to expire. */
   function watchDeadline(): void {
     if (deadlineTimer !== undefined) return;
-    const oldest = firstUnsettled(inFlight) ?? firstUnsettled(waiting);
+    const oldest = firstUnsettled(inFlight) ?? firstUnsettled(waiting) ?? firstUnsettled(gathered);
     if (oldest === undefined) return;
     deadlineTimer = setTimeout(
       // Timers run before I/O: after a long pause of our own the confirms may lie unread in the socket.
@@ -138,11 +166,12 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
     deadlineTimer = undefined;
     const nowMs = Date.now();
     let missed = false;
-    for (const call of [...inFlight, ...waiting]) {
+    for (const call of [...inFlight, ...waiting, ...gathered]) {
       if (call.settled) continue;
       if (call.expiresAtMs > nowMs) break;
       missed ||= inFlight.has(call);
       waiting.delete(call);
+      gathered.delete(call);
       settle(call, new DeadlineError('RabbitMQ', deadlineMs));
     }
     if (missed && !stalled && alarm === null) stall();
@@ -209,7 +238,7 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
       failAll(reason);
       // The verdicts of a dead channel come late or, for a write it never took, not at all.
       inFlight.clear();
-      messagesInFlight = 0;
+      bodiesInFlight = 0;
       bytesInFlight = 0;
     },
   });
@@ -226,7 +255,6 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
         return Promise.reject(new UnavailableError(`RabbitMQ: ${away ?? 'connecting'}`));
       }
       if (bodies.length === 0) return Promise.resolve();
-      const target = channel;
       return new Promise<void>((resolve, reject) => {
         let bytes = 0;
         for (const body of bodies) bytes += body.byteLength;
@@ -236,16 +264,17 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
           expiresAtMs: Date.now() + deadlineMs,
           resolve,
           reject,
-          unconfirmed: bodies.length,
+          unconfirmed: 0,
           nacked: false,
           settled: false,
         };
-        if (waiting.size === 0 && hasRoom(call)) send(target, call);
-        else waiting.add(call);
+        if (gathered.size === 0) setImmediate(sendGathered);
+        gathered.add(call);
         watchDeadline();
       });
     },
     async close() {
+      sendGathered();
       const last = channel;
       channel = undefined;
       for (const call of waiting) settle(call, new UnavailableError('RabbitMQ: closed'));

@@ -4,7 +4,7 @@ import { describeQueueContract } from '../../../test/contracts/queue-contract.ts
 import { startRabbitmq } from '../../../test/servers/start-rabbitmq.ts';
 import { testQueue } from '../../../test/servers/test-queue.ts';
 import { waitFor } from '../../../test/servers/wait-for.ts';
-import type { Delivery } from '../../interactions/queue.ts';
+import type { Delivery, DeliverySource } from '../../interactions/queue.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import { connectRabbitmqQueue, type RabbitmqQueue, type RabbitmqQueueOptions } from './rabbitmq-queue.ts';
@@ -12,6 +12,7 @@ import { createRabbitmqSource } from './rabbitmq-source.ts';
 
 const logger = createLogger('silent', 'test');
 const DEADLINE_MS = 700;
+const ignore = (): void => undefined;
 
 describeQueueContract('RabbitMQ', async () => {
   const { url, queue: queueName } = testQueue();
@@ -53,7 +54,7 @@ describe('RabbitMQ', () => {
     await source.start((delivery) => {
       got.push(delivery);
       source.ack([delivery]);
-    });
+    }, ignore);
     return got;
   }
 
@@ -104,6 +105,47 @@ describe('RabbitMQ', () => {
     const got = await consumer(url, queueName);
     await waitFor('all deliveries', () => got.length === 550);
     expect(new Set(textsOf(got)).size).toBe(501);
+  });
+
+  it('packs what is published in one turn into few messages, and settles each when all it holds is settled', async () => {
+    const { url, queue: queueName } = testQueue();
+    const queue = await publisher({ urls: [url], queueName, deadlineMs: 20_000 });
+    await Promise.all(Array.from({ length: 100 }, async (_, index) => queue.publish([Buffer.from(`body ${index}`)])));
+    const countReady = () => withChannel(url, async (channel) => (await channel.checkQueue(queueName)).messageCount);
+    expect(await countReady()).toBeLessThanOrEqual(10);
+
+    const source: DeliverySource = createRabbitmqSource({ urls: [url], queueName, prefetch: 100, logger });
+    const got: Delivery[] = [];
+    await source.start((delivery) => got.push(delivery), ignore);
+    await waitFor('all deliveries', () => got.length === 100);
+    expect(new Set(textsOf(got)).size).toBe(100);
+    const [first, ...others] = got;
+    source.ack(others);
+    await source.close();
+    const again = await consumer(url, queueName);
+    await waitFor('the message with the body that was not settled', () => textsOf(again).includes('body 0'));
+    expect(textsOf(first === undefined ? [] : [first])).toEqual(['body 0']);
+    expect(again.length).toBeLessThan(100);
+    expect(again.every(({ redeliveries }) => redeliveries === 1)).toBe(true);
+    await waitFor('an empty queue', async () => (await countReady()) === 0);
+  });
+
+  it('hands out a message again whole when one of its bodies is given back', async () => {
+    const { url, queue: queueName } = testQueue();
+    const queue = await publisher({ urls: [url], queueName });
+    await queue.publish(['a', 'b', 'c'].map((text) => Buffer.from(text)));
+    const source: DeliverySource = createRabbitmqSource({ urls: [url], queueName, prefetch: 100, logger });
+    ends.push(() => source.close());
+    const got: Delivery[] = [];
+    await source.start((delivery) => got.push(delivery), ignore);
+    await waitFor('all deliveries', () => got.length === 3);
+    source.ack(got.slice(0, 1));
+    source.requeue(got.slice(1, 2));
+    // Its message has gone back by now.
+    source.ack(got.slice(2, 3));
+    await waitFor('all deliveries again', () => got.length === 6);
+    expect(textsOf(got.slice(3))).toEqual(['a', 'b', 'c']);
+    source.ack(got.slice(3));
   });
 
   it('consumes again after its queue was deleted under it', async () => {
@@ -192,13 +234,14 @@ async function published(queue: RabbitmqQueue, text: string): Promise<boolean> {
   }
 }
 
-async function withChannel(
+async function withChannel<T>(
   url: string,
-  work: (channel: Awaited<ReturnType<Awaited<ReturnType<typeof connect>>['createChannel']>>) => Promise<unknown>,
-): Promise<void> {
+  work: (channel: Awaited<ReturnType<Awaited<ReturnType<typeof connect>>['createChannel']>>) => Promise<T>,
+): Promise<T> {
   const connection = await connect(url);
-  await work(await connection.createChannel());
+  const result = await work(await connection.createChannel());
   await connection.close();
+  return result;
 }
 
 function textsOf(deliveries: readonly Delivery[]): string[] {
