@@ -45,6 +45,17 @@ describe('createBatcher', () => {
     return end(0).then(() => expect(started).toEqual([[1], [2]]));
   });
 
+  it('is behind while a full batch, or all that can come, waits for a flush to end', async () => {
+    const { flush, end } = manualFlush();
+    const batcher = createBatcher({ maxItems: 2, maxWaitMs: 100, concurrency: 1, flush });
+    for (const item of [1, 2, 3]) batcher.add(item);
+    expect(batcher.isBehind()).toBe(false);
+    batcher.hurry();
+    expect(batcher.isBehind()).toBe(true);
+    await end(0);
+    expect(batcher.isBehind()).toBe(false);
+  });
+
   it('flushes what there is once the first item has waited long enough', () => {
     const { started, flush } = manualFlush();
     const batcher = createBatcher({ maxItems: 3, maxWaitMs: 100, flush });

@@ -2,6 +2,8 @@ export interface Batcher<T> {
   add(item: T): void;
   /** No more come until some are done with: what there is waits no longer. */
   hurry(): void;
+  /** Whether a full batch waits while as many as may be are being flushed. */
+  isBehind(): boolean;
   /** Flushes what is left; resolves when nothing is in hand and no flush runs. */
   drain(): Promise<void>;
 }
@@ -70,6 +72,7 @@ export function createBatcher<T>({ maxItems, maxWaitMs, concurrency = 2, flush }
       due = items.length > 0;
       startFlushes();
     },
+    isBehind: () => running >= concurrency && (due || items.length >= maxItems),
     drain() {
       draining = true;
       return new Promise((resolve) => {

@@ -2,7 +2,7 @@ import type { Delivery, DeliverySource } from '../src/interactions/queue.ts';
 import type { Ports } from '../src/ports.ts';
 import type { Logger } from '../src/runtime/logger.ts';
 import type { Metrics } from '../src/runtime/metrics.ts';
-import { createBatcher } from './batcher.ts';
+import { createBatcher, type Batcher } from './batcher.ts';
 import { maintain } from './maintain.ts';
 import { createBatchRecorder } from './record-batch.ts';
 import { refreshStandings } from './refresh-standings.ts';
@@ -37,23 +37,29 @@ export async function startWorker(ports: WorkerPorts, options: WorkerOptions): P
   const stopping = new AbortController();
   const givingUp = new AbortController();
   const recordBatch = createBatchRecorder({ ...ports, metrics, logger, signal: givingUp.signal });
-  const drains: (() => Promise<void>)[] = [];
+  const batchers: Batcher<Delivery>[] = [];
   let stopped: Promise<void> | undefined;
 
-  for (const source of sources) drains.push(await consume(source));
+  for (const source of sources) batchers.push(await consume(source));
   const loops = Promise.all([
-    refreshStandings({ ...ports, metrics, logger, signal: stopping.signal }),
+    refreshStandings({
+      ...ports,
+      metrics,
+      logger,
+      isQueueBehind: () => batchers.some((batcher) => batcher.isBehind()),
+      signal: stopping.signal,
+    }),
     maintain({ ...ports, ...options, signal: stopping.signal }),
     replayNewer({ ...ports, logger, signal: stopping.signal }),
   ]);
 
-  async function consume(source: DeliverySource): Promise<() => Promise<void>> {
+  async function consume(source: DeliverySource): Promise<Batcher<Delivery>> {
     const batcher = createBatcher<Delivery>({ ...batch, flush: async (deliveries) => recordBatch(source, deliveries) });
     await source.start(
       (delivery) => batcher.add(delivery),
       () => batcher.hurry(),
     );
-    return () => batcher.drain();
+    return batcher;
   }
 
   async function stop(): Promise<void> {
@@ -63,7 +69,7 @@ export async function startWorker(ports: WorkerPorts, options: WorkerOptions): P
       givingUp.abort();
     }, drainMs);
     await Promise.all(sources.map(async (source) => source.stop()));
-    await Promise.all(drains.map(async (drain) => drain()));
+    await Promise.all(batchers.map(async (batcher) => batcher.drain()));
     clearTimeout(giveUp);
     await Promise.all(sources.map(async (source) => source.close()));
     await loops;

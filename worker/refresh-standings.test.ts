@@ -1,0 +1,48 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createLogger } from '../src/runtime/logger.ts';
+import { createMetrics } from '../src/runtime/metrics.ts';
+import { refreshStandings } from './refresh-standings.ts';
+
+const PASS_MS = 100;
+
+describe('refreshStandings', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  /** When passes began within the first seconds, each taking 100 ms. */
+  async function startsOf(state: { more: boolean; isQueueBehind: boolean }): Promise<number[]> {
+    const stop = new AbortController();
+    const startedAtMs = performance.now();
+    const starts: number[] = [];
+    const done = refreshStandings({
+      standings: {
+        async refresh() {
+          starts.push(performance.now() - startedAtMs);
+          await new Promise((resolve) => setTimeout(resolve, PASS_MS));
+          return { led: true, more: state.more, touchedItems: 0, asOf: undefined };
+        },
+      },
+      metrics: createMetrics(),
+      logger: createLogger('silent', 'test'),
+      isQueueBehind: () => state.isQueueBehind,
+      signal: stop.signal,
+    });
+    await vi.advanceTimersByTimeAsync(2_050);
+    stop.abort();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await done;
+    return starts.slice(0, 3);
+  }
+
+  it('passes twice a second while all is well', async () => {
+    expect(await startsOf({ more: false, isQueueBehind: false })).toEqual([0, 600, 1_200]);
+  });
+
+  it('leaves half of the time to recording while standings are behind', async () => {
+    expect(await startsOf({ more: true, isQueueBehind: false })).toEqual([0, 201, 402]);
+  });
+
+  it('leaves four fifths of the time to recording while the queue is behind', async () => {
+    expect(await startsOf({ more: true, isQueueBehind: true })).toEqual([0, 501, 1_002]);
+  });
+});
