@@ -4,9 +4,8 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { newInteractionId } from '../../src/interactions/interaction-id.ts';
 import { listen } from '../../src/runtime/listen.ts';
-import type { NginxServer } from '../servers/start-nginx.ts';
 import { waitFor } from '../servers/wait-for.ts';
-import { startProxy } from './start-proxy.ts';
+import { startProxy, type Proxy } from './start-proxy.ts';
 
 interface Received {
   readonly method: string;
@@ -23,7 +22,7 @@ interface Upstream {
   close(): Promise<void>;
 }
 
-let nginx: NginxServer;
+let nginx: Proxy;
 let upstreams: [Upstream, Upstream];
 
 beforeAll(async () => {
