@@ -6,6 +6,11 @@ export const CONFIG_VARIABLES = [
     '`production`, `development` or `test`. Production needs `DATABASE_URL` and real sign-in',
   ),
   variable(
+    'ENV_FILE',
+    null,
+    'A file of `NAME=value` lines with any of the others but `NODE_ENV`; what the environment sets counts first. Read again by `SIGHUP`',
+  ),
+  variable(
     'DATABASE_URL',
     null,
     'Postgres, also through PgBouncer in transaction mode. Not set: embedded Postgres under `DATA_DIR`',
@@ -39,7 +44,7 @@ export const CONFIG_VARIABLES = [
     'The address that the API, the metrics and the worker listen on',
   ),
   variable('METRICS_PORT', '(9464 for the API, 9465 for the worker)', '`/metrics`; at the worker also `/health/*`'),
-  variable('WEB_CONCURRENCY', '1', 'API processes behind one port'),
+  variable('WEB_CONCURRENCY', '1', 'API processes behind one port; with 2 or more `SIGHUP` replaces them one by one'),
   variable(
     'MAX_REQUESTS_IN_FLIGHT',
     '1000',

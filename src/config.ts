@@ -1,4 +1,5 @@
 import { CONFIG_VARIABLES, type ConfigVariableName } from './config-variables.ts';
+import { withEnvFile } from './env-file.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const PERSISTED_QUERY_MODES = ['off', 'automatic', 'log', 'enforce'] as const;
@@ -251,9 +252,15 @@ export function workerOptions(config: Config) {
   };
 }
 
+/** As it is now: of ENV_FILE the content of this moment. */
+export function readConfig(options: ParseOptions): ParsedConfig {
+  const read = withEnvFile(process.env);
+  return read.ok ? parseConfig(read.env, options) : { ok: false, faults: [`ENV_FILE: ${read.fault}`] };
+}
+
 /** For entry points: the configuration of this process, or one line per fault on stderr and exit 78 (EX_CONFIG). */
 export function configOrExit(options: ParseOptions): Config {
-  const parsed = parseConfig(process.env, options);
+  const parsed = readConfig(options);
   if (parsed.ok) return parsed.config;
   for (const fault of parsed.faults) process.stderr.write(`${fault}\n`);
   process.exit(78);

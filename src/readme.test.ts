@@ -3,7 +3,15 @@ import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { packageRoot } from './runtime/package-root.ts';
 
-const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/clients.md', 'docs/decisions.md'];
+const DOCUMENTS = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'docs/architecture.md',
+  'docs/clients.md',
+  'docs/decisions.md',
+  'docs/api-processes.md',
+  'docs/deploying-nginx.md',
+];
 /** Paths as the documents write them: of a folder or a file in it, or of a file that stands at the top. */
 const PATH =
   /`((?:src|worker|test|scripts|bench|prisma|docs)\/[\w./-]*|\.[\w]+\/\w+|\.oxlintrc\.json|schema\.graphql)`/g;

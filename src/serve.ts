@@ -1,7 +1,9 @@
 import cluster from 'node:cluster';
 import { startWorker } from '../worker/start-worker.ts';
-import { startApi } from './api/start-api.ts';
-import { apiOptions, configOrExit, workerOptions, type Config } from './config.ts';
+import { startApi, type RunningApi } from './api/start-api.ts';
+import { joinCluster } from './cluster/join-cluster.ts';
+import { startCluster, type ApiCluster } from './cluster/api-cluster.ts';
+import { apiOptions, configOrExit, readConfig, workerOptions, type Config } from './config.ts';
 import { seedDemo } from './demo/seed-demo.ts';
 import type { Ports, ReadinessProbe } from './ports.ts';
 import { banner } from './runtime/banner.ts';
@@ -9,9 +11,8 @@ import { createDrainList, type DrainList } from './runtime/drain-list.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
 import { createMetricsServer } from './runtime/metrics-server.ts';
 import { createMetrics, type Metrics } from './runtime/metrics.ts';
-import { createReadiness, type Readiness } from './runtime/readiness.ts';
+import { createReadiness, type Readiness, type ReadinessReport } from './runtime/readiness.ts';
 import { exitOnSignal } from './runtime/shutdown.ts';
-import { joinCluster, startCluster } from './run-cluster.ts';
 import { createPorts, openPostgres } from './wiring.ts';
 
 const DEFAULT_METRICS_PORT = 9464;
@@ -33,35 +34,54 @@ interface Process {
 export async function serve({ allInOne }: ServeOptions): Promise<void> {
   const config = configOrExit({ servesApi: true });
   const logger = createLogger(config.logLevel, 'api');
-  const process: Process = { config, logger, metrics: createMetrics(), started: createDrainList(logger) };
-  try {
-    if (cluster.isWorker) await serveAsChild(process);
-    else await serveAsParent(process, allInOne && config.database.url === null);
-  } catch (error) {
-    await process.started.drain();
-    throw error;
-  }
-  exitOnSignal({
+  const started = createDrainList(logger);
+  const ours: Process = { config, logger, metrics: createMetrics(), started };
+  let api: ApiCluster | null = null;
+  // From the start: a signal that comes meanwhile must neither kill nor leave anything behind.
+  const signals = exitOnSignal({
     logger,
     timeoutMs: config.shutdownTimeoutMs,
-    drain: () => process.started.drain(),
+    drain: () => started.drain(),
     // Ctrl-C reaches the whole group; the parent tells its children itself.
     ...(cluster.isWorker ? { signals: ['SIGTERM'] } : {}),
+    beforeForcedExit: () => api?.kill(),
+    reload: () => cluster.isWorker || (api !== null && reload(api, logger)),
   });
+  if (cluster.isWorker) process.on('SIGINT', () => undefined);
+  try {
+    if (cluster.isWorker) await serveAsChild(ours);
+    else api = await serveAsParent(ours, allInOne && config.database.url === null);
+  } catch (error) {
+    // What was being started met its own end.
+    if (signals.isDraining()) return;
+    await started.drain();
+    throw error;
+  }
+}
+
+function reload(api: ApiCluster, logger: Logger): boolean {
+  const parsed = readConfig({ servesApi: true });
+  if (parsed.ok) void api.reload(Math.max(2, parsed.config.api.concurrency));
+  else logger.error({ faults: parsed.faults }, 'not reloading: the configuration is wrong');
+  return true;
 }
 
 async function serveAsChild({ config, logger, metrics, started }: Process): Promise<void> {
-  globalThis.process.on('SIGINT', () => undefined);
   const ports = await createPorts(config, { logger, metrics, role: 'command' });
   started.add('ports', () => ports.close());
-  const readiness = createReadiness({ checks: ports.probes });
-  const api = await startApi(ports, { ...apiOptions(config), readiness, logger, metrics });
-  started.add('api', () => api.drain(config.shutdownTimeoutMs * 0.6));
-  joinCluster(metrics.registry);
+  let api: RunningApi | null = null;
+  const readiness = joinCluster({
+    own: createReadiness({ checks: ports.probes }),
+    metrics: metrics.registry,
+    retire: async () => api?.handOver(config.shutdownTimeoutMs * 0.6),
+  });
+  api = await startApi(ports, { ...apiOptions(config), readiness, logger, metrics });
+  started.add('api', async () => api.drain(config.shutdownTimeoutMs * 0.6));
 }
 
-async function serveAsParent(process: Process, allInOne: boolean): Promise<void> {
-  const { config, logger, metrics, started } = process;
+/** Gives the processes, where they are several. */
+async function serveAsParent(ours: Process, allInOne: boolean): Promise<ApiCluster | null> {
+  const { config, logger, metrics, started } = ours;
   const postgres = await openPostgres(config, { role: 'server', logger });
   started.add('Postgres', () => postgres.stop());
   const opened: Config = { ...config, database: { ...config.database, url: postgres.url } };
@@ -70,44 +90,66 @@ async function serveAsParent(process: Process, allInOne: boolean): Promise<void>
 
   const checks: ReadinessProbe[] = [];
   const readiness = createReadiness({ checks });
-  let port: number;
-  let exposed: { metrics(): Promise<string> } = metrics.registry;
+  let several: ApiCluster | null = null;
   // The last of ours to end: it tells of the draining.
-  const registry = { contentType: metrics.registry.contentType, metrics: () => exposed.metrics() };
-  const metricsServer = createMetricsServer({ registry, readiness, logger });
+  const metricsServer = createMetricsServer({
+    registry: {
+      contentType: metrics.registry.contentType,
+      metrics: () => (several?.registry ?? metrics.registry).metrics(),
+    },
+    readiness: {
+      report: async () => withGroup(await readiness.report(), await several?.report()),
+      beginDraining: () => readiness.beginDraining(),
+    },
+    isLive: () => several?.isAlive() ?? true,
+    logger,
+  });
   started.add('metrics', () => metricsServer.close());
 
   const ports = processes === 1 || allInOne ? await createPorts(opened, { logger, metrics, role: 'server' }) : null;
   if (ports !== null) {
     started.add('ports', () => ports.close());
     checks.push(...ports.probes);
-    if (allInOne) checks.push(await startWorkerBeside(process, ports));
+    if (allInOne) checks.push(await startWorkerBeside(ours, ports));
   }
+  let port: number;
   if (processes === 1 && ports !== null) {
     const api = await startApi(ports, { ...apiOptions(config), readiness, logger, metrics });
     started.add('api', () => api.drain(config.shutdownTimeoutMs * 0.4));
     ({ port } = api);
   } else {
-    const api = await startCluster({ processes, env, logger, timeoutMs: config.shutdownTimeoutMs * 0.8 });
+    const api = await startCluster({ processes, env, logger, metrics, timeoutMs: config.shutdownTimeoutMs * 0.8 });
     started.add('API processes', async () => {
       readiness.beginDraining();
       await api.drain();
     });
-    checks.push({ name: 'API processes', required: true, check: async () => api.fault() });
-    ({ port, metrics: exposed } = api);
+    several = api;
+    ({ port } = api);
   }
   const { host, metricsPort: wantedPort } = config;
   const { port: metricsPort } = await metricsServer.listen({ host, port: wantedPort ?? DEFAULT_METRICS_PORT });
-  if (allInOne && processes > 1) await exposeWorker(process, readiness);
-  const { ready, parts } = await readiness.report();
+  if (allInOne && processes > 1) await exposeWorker(ours, readiness);
+  const { ready, parts } = withGroup(await readiness.report(), await several?.report());
   if (!ready) logger.warn({ problems: parts.filter((part) => !part.ready) }, 'not ready yet');
   logger.info({ port, metricsPort }, 'running');
-  if (config.production) return;
+  if (config.production) return several;
   const note = allInOne
     ? 'Worker   in this process, on the embedded Postgres'
     : 'Worker   none in this process: run `npm run worker` beside it';
   const facts = { host, port, metricsPort, sandbox: true, notes: [note] };
-  globalThis.process.stdout.write(banner(facts));
+  process.stdout.write(banner(facts));
+  return several;
+}
+
+/** What the parent sees of its own parts, and what the API processes say of theirs. */
+function withGroup(own: ReadinessReport, group: ReadinessReport | undefined): ReadinessReport {
+  if (group === undefined) return own;
+  const others = own.parts.filter(({ name }) => group.parts.every((part) => part.name !== name));
+  return {
+    ready: own.ready && group.ready,
+    draining: own.draining || group.draining,
+    parts: [...group.parts, ...others],
+  };
 }
 
 /** Beside several API processes the worker has a port of its own, as it has alone. */

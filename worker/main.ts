@@ -36,7 +36,7 @@ async function main(): Promise<void> {
     await started.drain();
     throw error;
   }
-  exitOnSignal({ logger, timeoutMs: config.shutdownTimeoutMs, drain: () => started.drain() });
+  exitOnSignal({ logger, timeoutMs: config.shutdownTimeoutMs, drain: () => started.drain(), reload: () => false });
 }
 
 main().catch(exitOnStartFault);

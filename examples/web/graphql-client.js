@@ -13,16 +13,17 @@ export function graphqlClient({ url, deviceId }) {
   const mine = { 'x-device-id': deviceId };
 
   return {
-    /** What is the same for everybody: says nothing of who asks. */
-    read: (query, variables) => withRetries(() => persistedGet(query, variables, {})),
+    /** What is the same for everybody: says nothing of who asks. `fresh`: past every cache on the way, after a write. */
+    read: (query, variables, { fresh = false } = {}) =>
+      withRetries(() => persistedGet(query, variables, {}, fresh ? 'no-cache' : 'default')),
     /** What depends on who asks. */
-    readOwn: (query, variables) => withRetries(() => persistedGet(query, variables, mine)),
+    readOwn: (query, variables) => withRetries(() => persistedGet(query, variables, mine, 'default')),
     /** `input.id` is a UUIDv7. The header tells the proxy that it may send this again as well. */
     write: (query, input) =>
       withRetries(() => post({ query, variables: { input } }, { ...mine, 'idempotency-key': input.id })),
   };
 
-  async function persistedGet(query, variables, headers) {
+  async function persistedGet(query, variables, headers, cache) {
     // Hashing is for secure contexts alone: HTTPS, and HTTP on this machine.
     if (!crypto.subtle) return post({ query, variables }, headers);
     const parameters = {
@@ -31,8 +32,7 @@ export function graphqlClient({ url, deviceId }) {
     };
     const get = (sent) =>
       answerTo(`${url}?${new URLSearchParams(sent)}`, {
-        // What was kept may serve, once the server has said that it is still right.
-        cache: 'no-cache',
+        cache,
         headers: { ...headers, 'apollo-require-preflight': 'true' },
       });
     const known = await get(parameters);

@@ -40,11 +40,11 @@ function refreshIfSeen() {
   if (!document.hidden) void refresh();
 }
 
-async function refresh() {
+async function refresh(how) {
   const turn = ++latest;
   const { window, category } = chosen();
   try {
-    const { popularItems } = await client.read(POPULAR, { window, category: category || null });
+    const { popularItems } = await client.read(POPULAR, { window, category: category || null }, how);
     if (turn !== latest) return;
     const items = popularItems.nodes.map(({ item }) => item);
     offerCategories(items);
@@ -68,7 +68,7 @@ async function toggleLike(id, likes) {
     if (answer.userErrors.length > 0) throw new Error(answer.userErrors[0].message);
     showReactions(answer.interaction.item);
     status.textContent = '';
-    for (const delayMs of AFTER_WRITE_MS) setTimeout(refresh, delayMs);
+    for (const delayMs of AFTER_WRITE_MS) setTimeout(() => refresh({ fresh: true }), delayMs);
   } catch (error) {
     showReactions({ id, viewerReactions: likes ? [] : ['LIKE'] });
     say('That could not be saved. Please try again.', error);

@@ -37,7 +37,12 @@ export interface RunningApi {
   readonly port: number;
   /** Answers what is in flight, for `deadlineMs` at most; then nothing of the API runs any more. */
   drain(deadlineMs: number): Promise<void>;
+  /** As `drain`, but new connections are for the other processes on the port, from now on, and those are ready. */
+  handOver(deadlineMs: number): Promise<void>;
 }
+
+/** So long a client that keeps its connection may take to send a request on it, and learn from the answer to leave. */
+const HAND_OVER_IDLE_MS = 5_000;
 
 /** The API of one process, listening. Rejects with the system's error when it cannot listen, such as EADDRINUSE. */
 export async function startApi(ports: Ports, options: ApiOptions): Promise<RunningApi> {
@@ -102,6 +107,7 @@ export async function startApi(ports: Ports, options: ApiOptions): Promise<Runni
         await server.drain(deadlineMs);
         await end();
       },
+      handOver: (deadlineMs) => server.handOver(Math.min(HAND_OVER_IDLE_MS, deadlineMs), deadlineMs),
     };
   } catch (error) {
     await end();

@@ -13,14 +13,18 @@ export interface MetricsServer {
 export function createMetricsServer(options: {
   readonly registry: { readonly contentType: string; metrics(): Promise<string> };
   readonly readiness: Readiness;
+  /** Whether the process does its work, or only its parent still runs. */
+  readonly isLive?: () => boolean;
   readonly logger: Logger;
 }): MetricsServer {
-  const { registry, readiness, logger } = options;
+  const { registry, readiness, isLive = () => true, logger } = options;
 
   async function answer(path: string, response: ServerResponse): Promise<void> {
     if (path === '/metrics') send(response, 200, registry.contentType, await registry.metrics());
-    else if (path === '/health/live') sendJson(response, 200, { live: true });
-    else if (path === '/health/ready') {
+    else if (path === '/health/live') {
+      const live = isLive();
+      sendJson(response, live ? 200 : 503, { live });
+    } else if (path === '/health/ready') {
       const report = await readiness.report();
       sendJson(response, report.ready ? 200 : 503, report);
     } else sendJson(response, 404, errorBody('NOT_FOUND', 'Here are /metrics, /health/live and /health/ready.'));

@@ -1,42 +1,65 @@
+import { isatty } from 'node:tty';
 import type { Logger } from './logger.ts';
 
 /** One Ctrl-C arrives twice under `npm start`: from the terminal, and passed on by npm. */
 const REPEAT_MS = 1_000;
 
-/**
- * Runs `drain` once on SIGTERM or SIGINT and exits 0, or 1 when it failed or took over `timeoutMs`. A second signal
- * exits at once. Only entry points call this.
- */
-export function exitOnSignal(options: {
+export interface SignalOptions {
   readonly drain: () => Promise<void>;
   readonly timeoutMs: number;
   readonly logger: Logger;
   /** For a process whose parent passes signals on: only those of the parent. */
   readonly signals?: readonly NodeJS.Signals[];
-}): void {
+  /** Before an exit that waits for nobody. */
+  readonly beforeForcedExit?: () => void;
+  /** What SIGHUP asks for; false: nothing can be loaded anew here. */
+  readonly reload: () => boolean;
+}
+
+/**
+ * Runs `drain` once on SIGTERM or SIGINT and exits 0, or 1 when it failed or took over `timeoutMs`. A second signal
+ * exits at once. SIGHUP reloads, or is logged and ignored; from a terminal that was closed it is the end, as for any
+ * program. Only entry points call this.
+ */
+export function exitOnSignal(options: SignalOptions): { isDraining(): boolean } {
+  const { logger, timeoutMs, signals = ['SIGTERM', 'SIGINT'] } = options;
   let drainingSince: number | null = null;
-  const onSignal = (signal: NodeJS.Signals): void => {
+
+  function exitNow(): never {
+    options.beforeForcedExit?.();
+    process.exit(1);
+  }
+
+  function onSignal(signal: NodeJS.Signals): void {
     if (drainingSince !== null) {
       if (performance.now() - drainingSince < REPEAT_MS) return;
-      options.logger.warn({ signal }, 'second signal: exiting without draining');
-      process.exit(1);
+      logger.warn({ signal }, 'second signal: exiting without draining');
+      exitNow();
     }
     drainingSince = performance.now();
-    options.logger.info({ signal }, 'draining');
+    logger.info({ signal }, 'draining');
     const timer = setTimeout(() => {
-      options.logger.error({ timeoutMs: options.timeoutMs }, 'draining took too long');
-      process.exit(1);
-    }, options.timeoutMs);
+      logger.error({ timeoutMs }, 'draining took too long');
+      exitNow();
+    }, timeoutMs);
     options.drain().then(
       () => {
         clearTimeout(timer);
         process.exit(0);
       },
       (error: unknown) => {
-        options.logger.error({ error }, 'draining failed');
-        process.exit(1);
+        logger.error({ error }, 'draining failed');
+        exitNow();
       },
     );
-  };
-  for (const signal of options.signals ?? (['SIGTERM', 'SIGINT'] as const)) process.on(signal, onSignal);
+  }
+
+  const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor));
+  process.on('SIGHUP', (signal) => {
+    if (terminals.length > 0 && !terminals.some((descriptor) => isatty(descriptor))) onSignal(signal);
+    else if (drainingSince !== null || options.reload()) return;
+    else logger.warn({ signal }, 'ignored: this process cannot be replaced while it runs; restart it to load anew');
+  });
+  for (const signal of signals) process.on(signal, onSignal);
+  return { isDraining: () => drainingSince !== null };
 }

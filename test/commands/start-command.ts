@@ -19,9 +19,10 @@ export interface RunningCommand {
   ended(): Promise<number | null>;
 }
 
-/** Starts `main`, `api` or `worker` on free ports and waits until it listens. Killed, children too, when disposed. */
+/** Starts `main`, `api` or `worker`, on free ports unless `env` names them, and waits until it listens. Killed, children too, when disposed. */
 export async function startCommand(name: string, env: Readonly<Record<string, string>>): Promise<RunningCommand> {
-  const [port, metricsPort] = [await freePort(), await freePort()];
+  const port = Number(env['PORT'] ?? (await freePort()));
+  const metricsPort = Number(env['METRICS_PORT'] ?? (await freePort()));
   const child = spawn(process.execPath, ['scripts/launch.mjs', name], {
     cwd: join(import.meta.dirname, '../..'),
     env: commandEnvironment({ PORT: String(port), METRICS_PORT: String(metricsPort), ...env }),

@@ -1,26 +1,11 @@
 import { once } from 'node:events';
-import { createServer, request, type IncomingMessage, type Server } from 'node:http';
+import { request, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { newInteractionId } from '../../src/interactions/interaction-id.ts';
-import { listen } from '../../src/runtime/listen.ts';
 import { waitFor } from '../servers/wait-for.ts';
 import { startProxy, type Proxy } from './start-proxy.ts';
-
-interface Received {
-  readonly method: string;
-  readonly url: string;
-  readonly headers: Readonly<Record<string, unknown>>;
-  readonly body: string;
-}
-
-/** Stands for an API process; what it does with a request is each test's own. */
-interface Upstream {
-  readonly url: string;
-  readonly received: Received[];
-  dies: boolean;
-  close(): Promise<void>;
-}
+import { startUpstream, type Upstream } from './start-upstream.ts';
 
 let nginx: Proxy;
 let upstreams: [Upstream, Upstream];
@@ -33,31 +18,6 @@ afterAll(async () => {
   await nginx.stop();
   for (const upstream of upstreams) await upstream.close();
 });
-
-/** Answers with its own URL, or takes the whole request and dies before the answer. */
-async function startUpstream(): Promise<Upstream> {
-  const received: Received[] = [];
-  const server: Server = createServer((request, response) => {
-    let body = '';
-    request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
-    request.on('end', () => {
-      received.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers, body });
-      if (upstream.dies) request.socket.destroy();
-      else response.setHeader('content-type', 'application/json').end('{"data":{}}');
-    });
-  });
-  const { port } = await listen(server, { host: '127.0.0.1', port: 0 });
-  const upstream: Upstream = {
-    url: `http://127.0.0.1:${port}`,
-    received,
-    dies: false,
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-  return upstream;
-}
 
 const post = (headers: Record<string, string> = {}, body = '{"query":"mutation { a }"}') =>
   fetch(`${nginx.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body });
@@ -142,4 +102,38 @@ it('the page is served with its modules, and asked for again cheaply', async () 
   expect(script.headers.get('cache-control')).toBe('no-cache');
   const again = await fetch(`${nginx.url}/main.js`, { headers: { 'if-none-match': script.headers.get('etag') ?? '' } });
   expect(again.status).toBe(304);
+});
+
+it('with a host gone, no read fails, and no write that had not left for it', async () => {
+  const gone = await startUpstream();
+  const [kept] = upstreams;
+  await using proxy = await startProxy([gone.url, kept.url], { isExempt: true });
+  const read = () => fetch(`${proxy.url}/graphql?documentId=x`).then(({ status }) => status);
+  const write = () => fetch(`${proxy.url}/graphql`, { method: 'POST', body: '{}' }).then(({ status }) => status);
+  await waitFor('both to be asked', async () => {
+    await read();
+    return gone.received.length > 0 && kept.received.length > 0;
+  });
+  await gone.close();
+  const statuses: number[] = [];
+  for (let turn = 0; turn < 20; turn += 1) {
+    statuses.push(...(await Promise.all([read(), read(), write(), read()])));
+  }
+  expect(new Set(statuses)).toEqual(new Set([200]));
+});
+
+it('with every host gone, each answer says when to come back', async () => {
+  const gone = await startUpstream();
+  await using proxy = await startProxy([gone.url]);
+  await gone.close();
+  for (const init of [
+    {},
+    { method: 'POST', body: '{}' },
+    { method: 'POST', body: '{}', headers: { 'idempotency-key': newInteractionId() } },
+  ]) {
+    const response = await fetch(`${proxy.url}/graphql`, init);
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }] });
+  }
 });

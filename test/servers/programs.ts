@@ -10,6 +10,7 @@ export const PARTS = {
   basebackup: { program: 'pg_basebackup', package: 'postgresql', name: 'pg_basebackup (comes with PostgreSQL)' },
   pgbouncer: { program: 'pgbouncer', package: 'pgbouncer', name: 'PgBouncer 1.18 or newer' },
   nginx: { program: 'nginx', package: 'nginx-light', name: 'nginx' },
+  openssl: { program: 'openssl', package: 'openssl', name: 'openssl' },
   chromium: { program: 'chromium', package: 'chromium', name: 'Chromium' },
 } as const;
 
@@ -87,5 +88,5 @@ function isExecutable(path: string): boolean {
 }
 
 function parts(): Part[] {
-  return ['rabbitmq', 'epmd', 'redis', 'postgres', 'basebackup', 'pgbouncer', 'nginx', 'chromium'];
+  return ['rabbitmq', 'epmd', 'redis', 'postgres', 'basebackup', 'pgbouncer', 'nginx', 'openssl', 'chromium'];
 }

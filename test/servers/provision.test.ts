@@ -42,6 +42,7 @@ test('on an empty machine every part is missing', () => {
     'basebackup',
     'pgbouncer',
     'nginx',
+    'openssl',
     'chromium',
   ]);
 });
@@ -56,9 +57,20 @@ test('programs are found where Debian puts them, with nothing on PATH', () => {
     basebackup: program(root, 'usr/lib/postgresql/15/bin/pg_basebackup'),
     pgbouncer: program(root, 'usr/sbin/pgbouncer'),
     nginx: program(root, 'usr/sbin/nginx'),
+    openssl: program(root, 'usr/bin/openssl'),
     chromium: program(root, 'usr/bin/chromium'),
   };
-  for (const part of ['rabbitmq', 'epmd', 'redis', 'postgres', 'basebackup', 'pgbouncer', 'nginx', 'chromium'] as const)
+  for (const part of [
+    'rabbitmq',
+    'epmd',
+    'redis',
+    'postgres',
+    'basebackup',
+    'pgbouncer',
+    'nginx',
+    'openssl',
+    'chromium',
+  ] as const)
     expect(findProgram(part, { env: {}, root })).toBe(placed[part]);
 });
 

@@ -4,6 +4,7 @@ import responseCachePlugin from '@apollo/server-plugin-response-cache';
 import { print, type DocumentNode, type OperationDefinitionNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { TextCache } from '../../cache/cache.ts';
+import { isRecord } from '../../runtime/is-record.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { textData } from '../data-text.ts';
 import { cachePolicyOf } from './cache-policy.ts';
@@ -128,7 +129,7 @@ function createEntryCache(cache: TextCache): SecondsCache & { dataOf(data: unkno
     },
     delete: (key) => cache.delete(key),
     dataOf(data) {
-      const key = isObject(data) ? data['key'] : undefined;
+      const key = isRecord(data) ? data['key'] : undefined;
       const entry = typeof key === 'string' ? entries.peek(key) : undefined;
       if (entry === undefined) throw new Error('a cached answer was forgotten while it was being sent');
       return textData(entry.data);
@@ -140,14 +141,10 @@ function createEntryCache(cache: TextCache): SecondsCache & { dataOf(data: unkno
 function takeApart(key: string, text: string): Entry | undefined {
   try {
     const entry: unknown = JSON.parse(text);
-    if (!isObject(entry) || !isObject(entry['data']) || !isObject(entry['cachePolicy'])) return undefined;
+    if (!isRecord(entry) || !isRecord(entry['data']) || !isRecord(entry['cachePolicy'])) return undefined;
     if (typeof entry['cacheTime'] !== 'number') return undefined;
     return { text, envelope: JSON.stringify({ ...entry, data: { key } }), data: JSON.stringify(entry['data']) };
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

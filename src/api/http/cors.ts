@@ -28,10 +28,15 @@ export function createCors(origins: readonly string[]): Cors {
 
   function allow(request: IncomingMessage, answer: HttpAnswer): void {
     if (listed.size === 0) return;
-    const { origin } = request.headers;
-    if (!isOpen) answer.headers['vary'] = addToken(answer.headers['vary'], 'Origin');
-    if (origin === undefined || !(isOpen || listed.has(origin))) return;
-    answer.headers['access-control-allow-origin'] = isOpen ? '*' : origin;
+    if (isOpen) {
+      // Whether asked by a page or not: a shared cache has one answer for all.
+      answer.headers['access-control-allow-origin'] = '*';
+    } else {
+      const { origin } = request.headers;
+      answer.headers['vary'] = addToken(answer.headers['vary'], 'Origin');
+      if (origin === undefined || !listed.has(origin)) return;
+      answer.headers['access-control-allow-origin'] = origin;
+    }
     answer.headers['access-control-expose-headers'] = 'age, etag, retry-after, www-authenticate';
   }
 

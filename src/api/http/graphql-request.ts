@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isRecord } from '../../runtime/is-record.ts';
 import { badRequest, HttpError } from './http-error.ts';
 import { parseContentType } from './media-types.ts';
 
@@ -112,8 +113,4 @@ function recordOf(body: Record<string, unknown>, name: string): Record<string, u
   if (value === undefined || value === null) return null;
   if (isRecord(value)) return value;
   throw badRequest(`\`${name}\` must be a JSON object.`);
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -167,6 +167,10 @@ describe('a GET', () => {
     const etag = first.headers.get('etag') ?? '';
     expect(etag).toMatch(/^"[\w-]{27}"$/);
     expect(first.headers.get('vary')).toBe('Accept');
+    // For nginx: `max-age=60`, this second being the first of them.
+    const lastSecond = Number(/^@(\d+)$/.exec(first.headers.get('x-accel-expires') ?? '')?.[1]);
+    expect(lastSecond - Date.now() / 1_000).toBeGreaterThan(55);
+    expect(lastSecond - Date.now() / 1_000).toBeLessThanOrEqual(59);
     const second = await get('query={hello}', {
       'apollo-require-preflight': 'true',
       'if-none-match': `"x", W/${etag}`,
@@ -183,6 +187,7 @@ describe('a GET', () => {
     const who = await get('query={who}');
     expect(who.headers.get('cache-control')).toBe('no-store');
     expect(who.headers.get('etag')).toBeNull();
+    for (const { headers } of [mine, who]) expect(headers.get('x-accel-expires')).toBeNull();
   });
 
   it('by HEAD has the headers alone', async () => {
@@ -240,6 +245,15 @@ describe('methods, paths and origins', () => {
     expect(answer.headers.get('vary')).toContain('Origin');
     const other = await open.post({ query: '{ hello }' }, { origin: 'https://evil.example' });
     expect(other.headers.get('access-control-allow-origin')).toBeNull();
+  });
+
+  it('where every origin may call, all get the same answer: it may be cached', async () => {
+    await using open = await startTransport({ corsOrigins: ['*'] });
+    for (const headers of [{}, { origin: 'https://app.example' }]) {
+      const answer = await open.post({ query: '{ hello }' }, headers);
+      expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+      expect(answer.headers.get('vary') ?? '').not.toContain('Origin');
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { Server as SocketServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { listen, type Listening } from '../../runtime/listen.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -20,6 +20,12 @@ export interface ApiHttpServer {
    * Resolves when the requests in flight are answered, or cut off after `deadlineMs`.
    */
   drain(deadlineMs: number): Promise<void>;
+  /**
+   * For a process whose port others listen on as well: takes no new connection from now on, and is still ready. Every
+   * answer says `Connection: close`, and a connection on which nothing comes is closed after `idleMs`. Resolves when none
+   * is left, all of them cut off after `deadlineMs`.
+   */
+  handOver(idleMs: number, deadlineMs: number): Promise<void>;
 }
 
 export interface HttpServerOptions {
@@ -149,8 +155,25 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
     counter.inc();
   }
 
+  /** Those that no request is being answered on. */
+  function closeIdleConnections(): void {
+    server.closeIdleConnections();
+    // Connected, and never sent a byte: Node counts these as neither idle nor active.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+  }
+
   return {
     listen: (address) => listen(server, address),
+    async handOver(idleMs, deadlineMs) {
+      isDraining = true;
+      // The `close` of an HTTP server would also cut off those who are between two requests.
+      const closed = new Promise<void>((resolve) => SocketServer.prototype.close.call(server, () => resolve()));
+      const idle = setTimeout(closeIdleConnections, idleMs);
+      const deadline = setTimeout(() => server.closeAllConnections(), deadlineMs);
+      await closed;
+      clearTimeout(idle);
+      clearTimeout(deadline);
+    },
     async drain(deadlineMs) {
       const startedAt = performance.now();
       isDraining = true;
@@ -158,9 +181,7 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
       if (!server.listening) return;
       if (options.drainGraceMs !== undefined) await delay(Math.min(options.drainGraceMs, deadlineMs));
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      // Connected, and never sent a byte: Node counts these as neither idle nor active.
-      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+      closeIdleConnections();
       const rest = Math.max(0, deadlineMs - (performance.now() - startedAt));
       const timer = setTimeout(() => server.closeAllConnections(), rest);
       await closed;

@@ -3,7 +3,8 @@ import type { TextCache } from '../../cache/cache.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { badRequest, HttpError } from '../http/http-error.ts';
-import { isRecord, type ParsedRequest } from '../http/graphql-request.ts';
+import type { ParsedRequest } from '../http/graphql-request.ts';
+import { isRecord } from '../../runtime/is-record.ts';
 import { NOTHING_LISTED, normalizeDocumentId, sha256, type ListedDocuments } from './manifests.ts';
 
 /**
