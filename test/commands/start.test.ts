@@ -119,23 +119,3 @@ it('on real parts: not ready until migrated, then API and worker record together
     expect(await command.ended()).toBe(0);
   }
 });
-
-it('WEB_CONCURRENCY: processes share a port and one metrics page, a killed one comes back, and all end with 0', async () => {
-  await using database = await createTestDatabase();
-  expect((await runCommand('migrate', { DATABASE_URL: database.url })).exitCode).toBe(0);
-  await using api = await startCommand('api', { DATABASE_URL: database.url, WEB_CONCURRENCY: '2' });
-  await waitFor('both processes', () => api.apiProcesses().length === 2);
-  const [victim = 0] = api.apiProcesses();
-  process.kill(victim, 'SIGKILL');
-  await waitFor('another in its place', () => api.apiProcesses().length === 2 && !api.apiProcesses().includes(victim));
-  await waitFor('answers', async () => (await fetch(`${api.url}/health/ready`)).ok);
-  await waitFor('their metrics, as one', async () =>
-    /^groundswell_http_requests_total\{status="200"\} \d+$/m.test(
-      await (await fetch(`${api.metricsUrl}/metrics`)).text(),
-    ),
-  );
-  // As Ctrl-C does: the whole group.
-  for (const pid of api.apiProcesses()) process.kill(pid, 'SIGINT');
-  api.signal('SIGINT');
-  expect(await api.ended()).toBe(0);
-});

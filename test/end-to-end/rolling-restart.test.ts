@@ -23,7 +23,7 @@ beforeAll(async () => {
     apis.map(({ url }) => url),
     { isExempt: true },
   );
-});
+}, 400_000);
 afterAll(async () => {
   await nginx?.stop();
   for (const api of apis ?? []) await api[Symbol.asyncDispose]();
@@ -45,21 +45,25 @@ async function takesPart(api: RunningCommand): Promise<boolean> {
   return /^groundswell_http_requests_total\{status="200"\} \d+$/m.test(page);
 }
 
-it('API hosts are restarted one after the other, and one is killed, without one failed request', async () => {
-  const load = startLoad(nginx.url, { clients: 8, gapMs: 20 });
-  for (const api of apis) await waitFor('a share of the load', () => takesPart(api));
-  for (let restart = 0; restart <= RESTARTS; restart += 1) {
-    const turn = restart % 2 === 0 ? 0 : 1;
-    const old = apis[turn];
-    const before = load.answered();
-    old.signal(restart === RESTARTS ? 'SIGKILL' : 'SIGTERM');
-    expect(await old.ended()).toBe(restart === RESTARTS ? null : 0);
-    await waitFor('the other to answer alone', () => load.answered() > before + 50);
-    const restarted = await startApi(Number(new URL(old.url).port));
-    apis[turn] = restarted;
-    await waitFor('a share of the load', () => takesPart(restarted));
-  }
-  const { answered, failures } = await load.stop();
-  expect(failures).toEqual([]);
-  expect(answered).toBeGreaterThan(50 * RESTARTS);
-});
+it(
+  'API hosts are restarted one after the other, and one is killed, without one failed request',
+  { timeout: 400_000 },
+  async () => {
+    const load = startLoad(nginx.url, { clients: 8, gapMs: 25 });
+    for (const api of apis) await waitFor('a share of the load', () => takesPart(api));
+    for (let restart = 0; restart <= RESTARTS; restart += 1) {
+      const turn = restart % 2 === 0 ? 0 : 1;
+      const old = apis[turn];
+      const before = load.answered();
+      old.signal(restart === RESTARTS ? 'SIGKILL' : 'SIGTERM');
+      expect(await old.ended()).toBe(restart === RESTARTS ? null : 0);
+      await waitFor('the other to answer alone', () => load.answered() > before + 50);
+      const restarted = await startApi(Number(new URL(old.url).port));
+      apis[turn] = restarted;
+      await waitFor('a share of the load', () => takesPart(restarted));
+    }
+    const { answered, failures } = await load.stop();
+    expect(failures).toEqual([]);
+    expect(answered).toBeGreaterThan(50 * RESTARTS);
+  },
+);
