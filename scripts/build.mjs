@@ -1,3 +1,4 @@
+// Compiles src/ and worker/ to dist/, with the data that the code reads from beside itself.
 import { spawnSync } from 'node:child_process';
 import { cpSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -6,16 +7,23 @@ import { fileURLToPath } from 'node:url';
 import { generateClient } from './generate-client.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-await generateClient();
-rmSync(join(root, 'dist'), { recursive: true, force: true });
-const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
-const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
-for (const folder of ['src', 'worker']) {
-  cpSync(join(root, folder), join(root, 'dist', folder), { recursive: true, filter: isAsset });
+
+/** Into `outDir`, which is emptied first. Throws when the code does not compile; the compiler has said why by then. */
+export async function build(outDir = join(root, 'dist')) {
+  await generateClient();
+  rmSync(outDir, { recursive: true, force: true });
+  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
+  const args = [tsc, '-p', 'tsconfig.build.json', '--outDir', outDir];
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
+  if (status !== 0) throw new Error('the code does not compile');
+  for (const folder of ['src', 'worker']) {
+    cpSync(join(root, folder), join(outDir, folder), { recursive: true, filter: isAsset });
+  }
 }
-process.exitCode = status ?? 1;
 
 /** Data that the code reads from beside itself. */
 function isAsset(path) {
   return statSync(path).isDirectory() ? !path.endsWith('generated') : !path.endsWith('.ts');
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

@@ -13,6 +13,7 @@ const ENTRIES = {
   rejected: 'src/cli/rejected',
   doctor: 'src/cli/doctor',
   bench: 'bench/main',
+  stack: 'deploy/stack/main',
 };
 const EXIT_CONFIGURATION = 78;
 

@@ -16,13 +16,13 @@ export function commandEnvironment(env: Readonly<Record<string, string>>): NodeJ
   return { ...clean, [TEST_RUN_VARIABLE]: testRunId(), ...env };
 }
 
-/** Runs one of the package's commands to its end, as `npm run` does. */
+/** Runs one of the package's commands to its end, as `npm run` does; `root` may be another copy of the package. */
 export function runCommand(
   name: string,
   env: Readonly<Record<string, string>>,
   args: readonly string[] = [],
+  root: string = join(import.meta.dirname, '../..'),
 ): Promise<FinishedCommand> {
-  const root = join(import.meta.dirname, '../..');
   const child = spawn(process.execPath, ['scripts/launch.mjs', name, ...args], {
     cwd: root,
     env: commandEnvironment(env),

@@ -11,6 +11,27 @@ export const PARTS = {
   pgbouncer: { program: 'pgbouncer', package: 'pgbouncer', name: 'PgBouncer 1.18 or newer' },
   nginx: { program: 'nginx', package: 'nginx-light', name: 'nginx' },
   openssl: { program: 'openssl', package: 'openssl', name: 'openssl' },
+  prometheus: { program: 'prometheus', package: 'prometheus', name: 'Prometheus' },
+  postgresExporter: {
+    program: 'prometheus-postgres-exporter',
+    package: 'prometheus-postgres-exporter',
+    name: 'the Postgres exporter for Prometheus',
+  },
+  pgbouncerExporter: {
+    program: 'prometheus-pgbouncer-exporter',
+    package: 'prometheus-pgbouncer-exporter',
+    name: 'the PgBouncer exporter for Prometheus',
+  },
+  redisExporter: {
+    program: 'prometheus-redis-exporter',
+    package: 'prometheus-redis-exporter',
+    name: 'the Redis exporter for Prometheus',
+  },
+  nginxExporter: {
+    program: 'prometheus-nginx-exporter',
+    package: 'prometheus-nginx-exporter',
+    name: 'the nginx exporter for Prometheus',
+  },
   chromium: { program: 'chromium', package: 'chromium', name: 'Chromium' },
 } as const;
 
@@ -88,5 +109,9 @@ function isExecutable(path: string): boolean {
 }
 
 function parts(): Part[] {
-  return ['rabbitmq', 'epmd', 'redis', 'postgres', 'basebackup', 'pgbouncer', 'nginx', 'openssl', 'chromium'];
+  return Object.keys(PARTS).filter(isPart);
+}
+
+function isPart(name: string): name is Part {
+  return Object.hasOwn(PARTS, name);
 }

@@ -12,8 +12,14 @@ export type ServerControls = {
   /** SIGSTOP: connections stay open and nothing answers. */
   pause: () => void;
   resume: () => void;
+  /** Ends it in good order, as its machine would at a shutdown. Data stays. */
+  terminate: () => Promise<void>;
   /** Ends it in good order if it runs, then starts it on the same port and data. Resolves once it serves. */
   restart: () => Promise<void>;
+  /** Of the server and everything below it; none while it does not run. */
+  pids: () => number[];
+  /** What it has printed. */
+  output: () => string;
   /** Ends it and removes its data. Safe to call twice. */
   stop: () => Promise<void>;
   [Symbol.asyncDispose]: () => Promise<void>;
@@ -49,9 +55,10 @@ export function createServerProcess(options: ServerProcessOptions): ServerProces
 
   const isUp = () => child?.pid !== undefined && child.exitCode === null && child.signalCode === null;
   const tree = () => (child?.pid === undefined ? [] : processTree(child.pid));
+  const output = () => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
 
   async function start(): Promise<void> {
-    const log = openSync(logFile, 'a');
+    const file = openSync(logFile, 'a');
     spawnError = undefined;
     child = spawn(options.command, options.arguments, {
       cwd: directory,
@@ -59,9 +66,9 @@ export function createServerProcess(options: ServerProcessOptions): ServerProces
       ...options.user,
       // Its own process group: Ctrl-C at the terminal goes to the test runner, which then stops the servers.
       detached: true,
-      stdio: ['ignore', log, log],
+      stdio: ['ignore', file, file],
     });
-    closeSync(log);
+    closeSync(file);
     child.once('error', (error) => (spawnError = error));
     child.unref();
     let died = false;
@@ -77,7 +84,7 @@ export function createServerProcess(options: ServerProcessOptions): ServerProces
       if (died) throw new Error(`${name} ended with ${child.exitCode ?? child.signalCode}`, { cause: spawnError });
     } catch (error) {
       signalAll(tree(), 'SIGKILL');
-      const tail = existsSync(logFile) ? readFileSync(logFile, 'utf8').split('\n').slice(-30).join('\n') : '';
+      const tail = output().split('\n').slice(-30).join('\n');
       throw new Error(`${name} did not start; the end of its log:\n${tail}`, { cause: error });
     }
   }
@@ -107,6 +114,9 @@ export function createServerProcess(options: ServerProcessOptions): ServerProces
     kill: () => end('SIGKILL'),
     pause: () => signalAll(tree(), 'SIGSTOP'),
     resume: () => signalAll(tree(), 'SIGCONT'),
+    terminate: () => end(restartSignal),
+    pids: () => (isUp() ? tree() : []),
+    output,
     restart: async () => {
       await end(restartSignal);
       await start();

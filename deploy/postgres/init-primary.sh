@@ -1,0 +1,30 @@
+#!/bin/sh
+# Roles, database and slots on an empty primary. The image runs it once (docker-entrypoint-initdb.d), with a server that only
+# the socket reaches. Passwords come from the environment: on a command line everybody could read them. REPLICA_NAMES is a slot for each replica.
+set -eu
+
+psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres <<'SQL'
+\getenv database_password DATABASE_PASSWORD
+\getenv replication_password REPLICATION_PASSWORD
+\getenv monitor_password MONITOR_PASSWORD
+\getenv replica_names REPLICA_NAMES
+
+-- Owns its database, so that it can migrate it, and nothing else.
+CREATE ROLE groundswell LOGIN PASSWORD :'database_password';
+CREATE ROLE replicator LOGIN REPLICATION PASSWORD :'replication_password';
+CREATE ROLE monitor LOGIN PASSWORD :'monitor_password' CONNECTION LIMIT 5;
+GRANT pg_monitor TO monitor;
+-- A scrape that takes longer is of no use.
+ALTER ROLE monitor SET statement_timeout = '5s';
+
+-- Item ids are ordered by code point.
+CREATE DATABASE groundswell OWNER groundswell TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C';
+REVOKE CONNECT ON DATABASE groundswell FROM PUBLIC;
+GRANT CONNECT ON DATABASE groundswell TO monitor;
+
+-- Each keeps WAL from now on, until its replica has had it.
+SELECT pg_create_physical_replication_slot(slot, true) FROM string_to_table(:'replica_names', ' ') AS slot WHERE slot <> '' \g /dev/null
+
+\connect groundswell
+CREATE EXTENSION pg_stat_statements;
+SQL

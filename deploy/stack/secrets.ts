@@ -1,0 +1,35 @@
+import { makeSecrets } from '../make-secrets.mjs';
+import { testDirectory } from '../../test/servers/test-run.ts';
+
+export interface Secrets {
+  /** Holds the files that servers read: userlist.txt, definitions.json, users.acl. */
+  readonly directory: string;
+  readonly POSTGRES_PASSWORD: string;
+  readonly DATABASE_PASSWORD: string;
+  readonly REPLICATION_PASSWORD: string;
+  readonly MONITOR_PASSWORD: string;
+  readonly RABBITMQ_PASSWORD: string;
+  readonly REDIS_PASSWORD: string;
+  readonly AUTH_JWT_SECRET: string;
+}
+
+/** Fresh ones, made as for compose. */
+export function newSecrets(): Secrets {
+  const folder = testDirectory('secrets');
+  const values = makeSecrets(folder);
+  const secret = (name: string): string => {
+    const value = values[name];
+    if (!value) throw new Error(`make-secrets.mjs made no ${name}`);
+    return value;
+  };
+  return {
+    directory: `${folder}/secrets`,
+    POSTGRES_PASSWORD: secret('POSTGRES_PASSWORD'),
+    DATABASE_PASSWORD: secret('DATABASE_PASSWORD'),
+    REPLICATION_PASSWORD: secret('REPLICATION_PASSWORD'),
+    MONITOR_PASSWORD: secret('MONITOR_PASSWORD'),
+    RABBITMQ_PASSWORD: secret('RABBITMQ_PASSWORD'),
+    REDIS_PASSWORD: secret('REDIS_PASSWORD'),
+    AUTH_JWT_SECRET: secret('AUTH_JWT_SECRET'),
+  };
+}
