@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 const INTEGRATION = '**/*.integration.test.ts';
-const CODE = '{src,worker,bench,scripts,examples}';
+const CODE = '{src,worker,bench,deploy,scripts,examples}';
 
 export default defineConfig({
   // Vite would take graphql's ES module and Apollo, through Node, its CommonJS one: two sets of classes.

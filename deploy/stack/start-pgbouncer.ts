@@ -30,3 +30,8 @@ export function startPgbouncer(node: Placement): Promise<StartedMember> {
     restartSignal: 'SIGINT',
   });
 }
+
+/** To look at: `show pools` and the like. */
+export function consoleUrl({ address, secrets }: Pick<Placement, 'address' | 'secrets'>): string {
+  return `postgres://monitor:${secrets.MONITOR_PASSWORD}@${address}:${PGBOUNCER_PORT}/pgbouncer`;
+}

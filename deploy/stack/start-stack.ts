@@ -8,7 +8,7 @@ import { newSecrets } from './secrets.ts';
 import type { Stack, StackOptions } from './stack.ts';
 import { PROMETHEUS_PORT, startExporters, startPrometheus } from './start-monitoring.ts';
 import { NGINX_PORT, startNginx } from './start-nginx.ts';
-import { PGBOUNCER_PORT, startPgbouncer } from './start-pgbouncer.ts';
+import { consoleUrl, PGBOUNCER_PORT, startPgbouncer } from './start-pgbouncer.ts';
 import { databaseUrl, startPrimary, startReplica } from './start-postgres.ts';
 import { API_METRICS_PORT, API_PORT, startProcess, WORKER_METRICS_PORT } from './start-process.ts';
 import { amqpUrl, startRabbitmq } from './start-rabbitmq.ts';
@@ -117,7 +117,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       databaseUrl: env.DATABASE_DIRECT_URL,
       replicaUrls: standbys.map(({ address }) => databaseUrl({ address, secrets })),
       pgbouncerUrl: env.DATABASE_URL,
-      pgbouncerConsoleUrl: `postgres://monitor:${secrets.MONITOR_PASSWORD}@${pgbouncer.address}:${PGBOUNCER_PORT}/pgbouncer`,
+      pgbouncerConsoleUrl: consoleUrl(place('pgbouncer')),
       amqpUrl: env.AMQP_URL,
       redisUrl: env.REDIS_URL,
       env,

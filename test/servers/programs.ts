@@ -17,10 +17,10 @@ export const PARTS = {
     package: 'prometheus-postgres-exporter',
     name: 'the Postgres exporter for Prometheus',
   },
-  pgbouncerExporter: {
-    program: 'prometheus-pgbouncer-exporter',
-    package: 'prometheus-pgbouncer-exporter',
-    name: 'the PgBouncer exporter for Prometheus',
+  nodeExporter: {
+    program: 'prometheus-node-exporter',
+    package: 'prometheus-node-exporter',
+    name: 'the node exporter for Prometheus',
   },
   redisExporter: {
     program: 'prometheus-redis-exporter',
