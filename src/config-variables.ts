@@ -21,6 +21,11 @@ export const CONFIG_VARIABLES = [
   variable('DATABASE_REPLICA_MAX_LAG_MS', '1000', 'A replica further behind answers no reads'),
   variable('DATA_DIR', '.groundswell', 'Data of the embedded Postgres. As root: `/var/lib/groundswell`'),
   variable('AMQP_URL', null, 'RabbitMQ, comma-separated nodes. Not set: the outbox table in Postgres is the queue'),
+  variable(
+    'AMQP_MANAGEMENT_URL',
+    null,
+    "RabbitMQ's management API with user and password, for `doctor` and `top` alone",
+  ),
   variable('QUEUE_NAME', 'groundswell.interactions', 'The quorum queue'),
   variable('QUEUE_PREFETCH', '8000', 'Interactions a worker holds at a time; at least `RECORD_BATCH_MAX_ITEMS`'),
   variable('QUEUE_PUBLISH_DEADLINE_MS', '750', 'Without a confirm by then, the outbox takes the interaction'),

@@ -39,6 +39,8 @@ export interface Config {
   readonly queue: {
     /** Nodes of one RabbitMQ; empty: the outbox. */
     readonly amqpUrls: readonly string[];
+    /** For looking around; nothing depends on it. */
+    readonly managementUrl: string | null;
     readonly name: string;
     readonly prefetch: number;
     readonly publishDeadlineMs: number;
@@ -144,6 +146,7 @@ export function parseConfig(
     },
     queue: {
       amqpUrls: urls('AMQP_URL', ['amqp:', 'amqps:']),
+      managementUrl: url('AMQP_MANAGEMENT_URL', ['http:', 'https:']),
       name: read('QUEUE_NAME') ?? '',
       prefetch: integer('QUEUE_PREFETCH', 1, 65_535, 65_535),
       publishDeadlineMs: integer('QUEUE_PUBLISH_DEADLINE_MS', 10, 60_000, 10),
@@ -218,6 +221,7 @@ export function parseConfig(
     if (config.shutdownGraceMs >= config.shutdownTimeoutMs) {
       fault('SHUTDOWN_TIMEOUT_MS', 'must be more than SHUTDOWN_GRACE_MS');
     }
+    if (queue.managementUrl !== null && queue.amqpUrls.length === 0) fault('AMQP_MANAGEMENT_URL', 'needs AMQP_URL');
     if (Buffer.byteLength(queue.name) > 255) fault('QUEUE_NAME', 'has more than 255 bytes');
     if (config.retentionDays !== 0 && config.retentionDays < config.maxAgeDays) {
       fault('RETENTION_DAYS', 'must be 0 or at least MAX_AGE_DAYS, else what is accepted could not be kept');

@@ -3,8 +3,9 @@ import type { Finding } from './runtime/finding.ts';
 import type { Logger } from './runtime/logger.ts';
 import { findMigrationsDir, migrate, pendingMigrations } from './adapters/postgres/postgres-migrate.ts';
 import { examinePostgres } from './adapters/postgres/postgres-doctor.ts';
+import { examineRights } from './adapters/postgres/postgres-rights.ts';
 import { connectForChecks } from './adapters/postgres/postgres-session.ts';
-import { examineRabbitmq } from './adapters/rabbitmq/rabbitmq-doctor.ts';
+import { examineManagement, examineRabbitmq } from './adapters/rabbitmq/rabbitmq-doctor.ts';
 import { examineRedis } from './adapters/redis/redis-doctor.ts';
 import { openPostgres } from './wiring.ts';
 
@@ -33,13 +34,15 @@ export async function applyMigrations(config: Config, logger: Logger): Promise<M
 /** What `npm run doctor` finds, part by part, each as soon as it is known. */
 export async function* examineParts(config: Config, logger: Logger): AsyncGenerator<Finding> {
   yield* examineDatabase(config, logger);
-  const { amqpUrls, name } = config.queue;
+  const { amqpUrls, managementUrl, name } = config.queue;
   if (amqpUrls.length === 0)
     yield { part: 'Queue', ok: true, text: 'the outbox table in Postgres (AMQP_URL is not set)' };
   for (const [index, url] of amqpUrls.entries()) {
     const part = amqpUrls.length === 1 ? 'RabbitMQ (AMQP_URL)' : `RabbitMQ (AMQP_URL, node ${index + 1})`;
     yield await examineRabbitmq(part, url, name);
   }
+  const [anyNode] = amqpUrls;
+  if (managementUrl !== null && anyNode !== undefined) yield await examineManagement(managementUrl, anyNode, name);
   if (config.cache.redisUrl === null)
     yield { part: 'Cache', ok: true, text: 'in memory, per process (REDIS_URL is not set)' };
   else yield await examineRedis(config.cache.redisUrl);
@@ -60,7 +63,12 @@ async function* examineDatabase(config: Config, logger: Logger): AsyncGenerator<
     const finding = await examinePostgres({ part, url: postgres.url, replicaMaxLagMs: null });
     yield finding;
     if (directUrl !== null) yield await examineDirect(directUrl);
-    if (finding.ok) yield await examineMigrations(directUrl ?? postgres.url);
+    if (finding.ok) {
+      const migrations = await examineMigrations(directUrl ?? postgres.url);
+      yield migrations;
+      // Before, the tables are not all there.
+      if (migrations.ok) yield await examineRights(`Rights (${embedded ? 'embedded' : 'DATABASE_URL'})`, postgres.url);
+    }
     for (const [index, url] of replicaUrls.entries()) {
       yield await examinePostgres({ part: `Replica ${index + 1} (DATABASE_REPLICA_URLS)`, url, replicaMaxLagMs });
     }

@@ -37,6 +37,7 @@ it('doctor names a migration that is pending, and exits 0 once every real part i
     expect.stringMatching(/^ok +Postgres \(DATABASE_URL\): Postgres \d+.*; behind PgBouncer 1\.\d+/),
     expect.stringMatching(/^ok +Postgres \(DATABASE_DIRECT_URL\): Postgres \d+/),
     expect.stringMatching(/^ok +Migrations: all applied$/),
+    expect.stringMatching(/^ok +Rights \(DATABASE_URL\): postgres reads and writes every table/),
     expect.stringMatching(/^ok +Replica 1 \(DATABASE_REPLICA_URLS\): Postgres \d+.* ms behind$/),
     expect.stringMatching(/^ok +RabbitMQ \(AMQP_URL\): RabbitMQ \d+\.\d+.*not there yet/),
     expect.stringMatching(/^ok +Redis \(REDIS_URL\): Redis \d+\.\d+/),

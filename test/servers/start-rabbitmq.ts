@@ -18,11 +18,14 @@ export type RabbitmqServer = ServerControls & {
 };
 
 /** A RabbitMQ node of its own, with a user `guest` on loopback. */
-export async function startRabbitmq({ config = '' }: { config?: string } = {}): Promise<RabbitmqServer> {
+export async function startRabbitmq({
+  config = '',
+  plugins = [],
+}: { config?: string; plugins?: readonly string[] } = {}): Promise<RabbitmqServer> {
   const directory = testDirectory('rabbitmq');
   const port = await freePort();
   const url = `amqp://guest:guest@127.0.0.1:${port}`;
-  writeFileSync(join(directory, 'enabled_plugins'), '[].\n');
+  writeFileSync(join(directory, 'enabled_plugins'), `[${plugins.join(',')}].\n`);
   writeFileSync(
     join(directory, 'rabbitmq.conf'),
     [

@@ -7,6 +7,8 @@ const FLOOR = 150_000;
 const PGBOUNCER_FLOOR = [1, 18] as const;
 /** Interactions from 5 minutes ahead are taken; windows are cut by Postgres's clock and by ours. */
 const MAX_CLOCK_DIFFERENCE_MS = 2_000;
+/** New processes of a rolling update connect while the old ones still do. */
+const MAX_CONNECTIONS_USED = 0.9;
 
 export interface PostgresExamination {
   readonly part: string;
@@ -29,17 +31,24 @@ export async function examinePostgres({ part, url, replicaMaxLagMs }: PostgresEx
     const problems = [
       ...(Number(row.version) < FLOOR ? ['older than 15: upgrade Postgres'] : []),
       ...(replicaMaxLagMs === null ? primaryProblems(row) : replicaProblems(row, replicaMaxLagMs)),
+      ...(row.connections > row.max_connections * MAX_CONNECTIONS_USED
+        ? [
+            'nearly all connections are taken: lower DATABASE_POOL_SIZE, put PgBouncer before it or raise max_connections',
+          ]
+        : []),
       ...(Math.abs(differenceMs) > MAX_CLOCK_DIFFERENCE_MS
         ? [`its clock differs from ours by ${differenceMs} ms: synchronize both (NTP)`]
         : []),
       ...(pgBouncer !== null && isBelow(pgBouncer, PGBOUNCER_FLOOR)
-        ? [`PgBouncer ${pgBouncer} is older than 1.18`]
+        ? [`PgBouncer ${pgBouncer} is older than 1.18: upgrade PgBouncer`]
         : []),
     ];
     const facts = [
       `Postgres ${row.shown_version}`,
       ...(session.behindPgBouncer ? [pgBouncer === null ? 'behind PgBouncer' : `behind PgBouncer ${pgBouncer}`] : []),
       `answers in ${answeredMs - sentMs} ms`,
+      `clock ${Math.abs(differenceMs)} ms ${differenceMs < 0 ? 'behind' : 'ahead of'} ours`,
+      `${row.connections} of ${row.max_connections} connections`,
       ...(replicaMaxLagMs === null || row.lag_ms === null ? [] : [`${Math.round(row.lag_ms)} ms behind`]),
     ];
     return { part, ok: problems.length === 0, text: [...facts, ...problems].join('; ') };
@@ -60,6 +69,10 @@ interface Row {
   readonly receiving: boolean;
   readonly lag_ms: number | null;
   readonly now_ms: string;
+  readonly fsync: boolean;
+  readonly synchronous_commit: boolean;
+  readonly connections: number;
+  readonly max_connections: number;
 }
 
 const EXAMINATION = `
@@ -68,11 +81,20 @@ const EXAMINATION = `
     EXISTS (SELECT FROM pg_stat_wal_receiver) AS receiving,
     CASE WHEN NOT pg_is_in_recovery() OR pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
       ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 END::float8 AS lag_ms,
+    current_setting('fsync') = 'on' AS fsync, current_setting('synchronous_commit') <> 'off' AS synchronous_commit,
+    (SELECT count(*)::integer FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,
+    current_setting('max_connections')::integer AS max_connections,
     extract(epoch FROM clock_timestamp()) * 1000 AS now_ms`;
 
 function primaryProblems(row: Row): string[] {
   if (row.recovering) return ['it is a replica (in recovery): point DATABASE_URL at the primary, or promote this one'];
-  return row.read_only ? ['it is read-only: let the role write (default_transaction_read_only)'] : [];
+  return [
+    ...(row.read_only ? ['it is read-only: let the role write (default_transaction_read_only)'] : []),
+    ...(row.fsync ? [] : ['fsync is off, so a crash loses what was accepted: set it to on']),
+    ...(row.synchronous_commit
+      ? []
+      : ['synchronous_commit is off, so a crash loses what was accepted: set it to on (ALTER ROLE … SET)']),
+  ];
 }
 
 function replicaProblems(row: Row, maxLagMs: number): string[] {

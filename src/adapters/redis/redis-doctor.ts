@@ -1,9 +1,23 @@
 import { createClient } from '@keyv/redis';
 import type { Finding } from '../../runtime/finding.ts';
+import type { RedisClient } from './redis-connection.ts';
 import { isBelow } from '../version-floor.ts';
 
 const FLOOR = [6, 2] as const;
 const DEADLINE_MS = 3_000;
+/** Entries expire by Redis's clock, so a difference does no harm; it tells of a machine nobody looks after. */
+const MAX_CLOCK_DIFFERENCE_MS = 2_000;
+/** All that is done with keys, on one that nobody reads. */
+const TRY = `
+redis.call('SET', KEYS[1], '1', 'NX', 'PX', 1000)
+redis.call('GET', KEYS[1])
+redis.call('MGET', KEYS[1])
+redis.call('DEL', KEYS[1])
+redis.call('ZADD', KEYS[1], 0, '1')
+redis.call('ZRANGE', KEYS[1], 0, 1)
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -2)
+redis.call('ZREM', KEYS[1], '1')
+redis.call('EXPIRE', KEYS[1], 1)`;
 
 /** Never rejects. */
 export async function examineRedis(url: string): Promise<Finding> {
@@ -14,11 +28,18 @@ export async function examineRedis(url: string): Promise<Finding> {
   const timer = setTimeout(() => client.destroy(), DEADLINE_MS);
   try {
     await client.connect();
-    const startedMs = performance.now();
+    const sentMs = Date.now();
+    const [seconds = '0', microseconds = '0'] = await client.sendCommand<string[]>(['TIME']);
+    const answeredMs = Date.now();
+    const nowMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+    const differenceMs = Math.round(nowMs - (sentMs + answeredMs) / 2);
     const info = fieldsOf(await client.info());
-    const tookMs = Math.round(performance.now() - startedMs);
     const version = info.get('redis_version') ?? '0';
     const problems = [
+      ...(await missingRights(client)),
+      ...(Math.abs(differenceMs) > MAX_CLOCK_DIFFERENCE_MS
+        ? [`its clock differs from ours by ${differenceMs} ms: synchronize both (NTP)`]
+        : []),
       ...(isBelow(version, FLOOR) ? ['older than 6.2: upgrade Redis'] : []),
       ...(info.get('role') === 'slave' ? ['it is a replica and takes no writes: point REDIS_URL at the master'] : []),
       ...(info.get('loading') === '1' ? ['it is still loading its data: wait'] : []),
@@ -26,7 +47,12 @@ export async function examineRedis(url: string): Promise<Finding> {
         ? ['once full it refuses writes: set maxmemory-policy to allkeys-lru']
         : []),
     ];
-    const facts = [`Redis ${version}`, `answers in ${tookMs} ms`, `${info.get('used_memory_human') ?? '?'} used`];
+    const facts = [
+      `Redis ${version}`,
+      `answers in ${answeredMs - sentMs} ms`,
+      `clock ${Math.abs(differenceMs)} ms ${differenceMs < 0 ? 'behind' : 'ahead of'} ours`,
+      `${info.get('used_memory_human') ?? '?'} used`,
+    ];
     return { part, ok: problems.length === 0, text: [...facts, ...problems].join('; ') };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -34,6 +60,19 @@ export async function examineRedis(url: string): Promise<Finding> {
   } finally {
     clearTimeout(timer);
     if (client.isOpen) client.destroy();
+  }
+}
+
+async function missingRights(client: RedisClient): Promise<string[]> {
+  try {
+    await client.eval(TRY, { keys: ['groundswell:doctor'], arguments: [] });
+    return [];
+  } catch (error) {
+    const reason = (error instanceof Error ? error.message : String(error)).replace(/ script: .*/s, '');
+    if (/READONLY|LOADING|OOM/.test(reason)) return [];
+    return [
+      `the user may not do all that is needed (${reason}): ACL SETUSER … ~groundswell:* +@read +@write +@scripting +info +time`,
+    ];
   }
 }
 
