@@ -12,6 +12,7 @@ const ENTRIES = {
   rankings: 'src/cli/rankings',
   rejected: 'src/cli/rejected',
   doctor: 'src/cli/doctor',
+  top: 'src/cli/top',
   bench: 'bench/main',
   stack: 'deploy/stack/main',
 };

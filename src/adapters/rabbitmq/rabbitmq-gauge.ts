@@ -1,0 +1,53 @@
+import { connect, type ChannelModel } from 'amqplib';
+import { withDeadline } from '../../runtime/deadline.ts';
+import type { Looked, QueueGauges } from '../../top/part-gauges.ts';
+import { attempt, reasonOf } from './rabbitmq-attempt.ts';
+
+const DEADLINE_MS = 3_000;
+
+export interface RabbitmqGauge {
+  look(): Promise<Looked<QueueGauges>>;
+  close(): Promise<void>;
+}
+
+/** How deep the queue is, asked on a connection that is kept; after a failure the next node is tried. */
+export function createRabbitmqGauge(urls: readonly string[], queueName: string): RabbitmqGauge {
+  let connection: ChannelModel | undefined;
+  let node = 0;
+
+  async function open(): Promise<ChannelModel> {
+    const url = urls[node % urls.length] ?? '';
+    const opened = await connect(url, { timeout: DEADLINE_MS });
+    opened.on('error', () => undefined);
+    opened.on('close', () => {
+      if (connection === opened) connection = undefined;
+    });
+    return opened;
+  }
+
+  async function lookOnce(): Promise<QueueGauges> {
+    connection ??= await open();
+    const found = await attempt(connection, (channel) => channel.checkQueue(queueName));
+    if (!found.ok) throw new Error(found.reason);
+    return { ready: found.value.messageCount, consumers: found.value.consumerCount };
+  }
+
+  async function close(): Promise<void> {
+    const open = connection;
+    connection = undefined;
+    await open?.close().catch(() => undefined);
+  }
+
+  return {
+    async look() {
+      try {
+        return { up: true, value: await withDeadline(lookOnce(), DEADLINE_MS, 'RabbitMQ') };
+      } catch (error) {
+        node += 1;
+        void close();
+        return { up: false, fault: reasonOf(error) };
+      }
+    },
+    close,
+  };
+}
