@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { packageRoot } from './runtime/package-root.ts';
@@ -6,11 +6,9 @@ import { packageRoot } from './runtime/package-root.ts';
 const DOCUMENTS = [
   'README.md',
   'CONTRIBUTING.md',
-  'docs/architecture.md',
-  'docs/clients.md',
-  'docs/decisions.md',
-  'docs/api-processes.md',
-  'docs/deploying-nginx.md',
+  ...readdirSync(join(packageRoot(), 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
 ];
 /** Paths as the documents write them: of a folder or a file in it, or of a file that stands at the top. */
 const PATH =

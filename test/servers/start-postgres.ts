@@ -9,7 +9,7 @@ import { requireProgram } from './programs.ts';
 import { query } from './query.ts';
 import { createServerProcess, type ServerControls, type ServerProcess } from './server-process.ts';
 import { testDirectory } from './test-run.ts';
-import { give, unprivilegedUser } from './unprivileged-user.ts';
+import { give, giveAll, unprivilegedUser } from './unprivileged-user.ts';
 import { waitFor } from './wait-for.ts';
 
 export type PostgresServer = ServerControls & { url: string; port: number; urlOf: (database: string) => string };
@@ -29,6 +29,8 @@ export type PostgresOptions = {
   replicas?: number;
   /** Lines for postgresql.conf, of the primary and so of its replicas. */
   config?: string;
+  /** Fills the primary's empty data folder, in place of a new cluster: from a backup. */
+  fill?: (data: string) => void;
 };
 
 const CONFIG = [
@@ -49,7 +51,11 @@ const CONFIG = [
 ];
 
 /** A Postgres primary with its streaming replicas. Durable as in production (fsync on), trusting on loopback. */
-export async function startPostgres({ replicas = 0, config = '' }: PostgresOptions = {}): Promise<PostgresCluster> {
+export async function startPostgres({
+  replicas = 0,
+  config = '',
+  fill,
+}: PostgresOptions = {}): Promise<PostgresCluster> {
   const user = unprivilegedUser();
   const started: ServerProcess[] = [];
   const stop = async () => {
@@ -81,13 +87,25 @@ export async function startPostgres({ replicas = 0, config = '' }: PostgresOptio
     return { ...server, url: urlOf('postgres'), port, urlOf };
   }
 
-  const run = async (program: string, args: readonly string[]) => {
-    await promisify(execFile)(join(dirname(requireProgram('postgres')), program), [...args], { cwd: '/', ...user });
-  };
-
   try {
     const primary = await startNode('postgres-primary', async (data) => {
-      await run('initdb', ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']);
+      if (fill !== undefined) {
+        fill(data);
+        giveAll(data, user);
+        return;
+      }
+      await runPostgresProgram('initdb', [
+        '-D',
+        data,
+        '-U',
+        'postgres',
+        '-A',
+        'trust',
+        '-E',
+        'UTF8',
+        '--locale=C',
+        '--no-sync',
+      ]);
       appendFileSync(join(data, 'postgresql.conf'), [...CONFIG, config, ''].join('\n'));
     });
     const standbys: PostgresServer[] = [];
@@ -95,7 +113,16 @@ export async function startPostgres({ replicas = 0, config = '' }: PostgresOptio
       standbys.push(
         await startNode(`postgres-replica-${number}`, (data) => {
           const asStandby = ['-R', '-X', 'stream', '-C', '-S', `replica_${number}`];
-          return run('pg_basebackup', ['-d', primary.url, '-D', data, ...asStandby, '-c', 'fast', '--no-sync']);
+          return runPostgresProgram('pg_basebackup', [
+            '-d',
+            primary.url,
+            '-D',
+            data,
+            ...asStandby,
+            '-c',
+            'fast',
+            '--no-sync',
+          ]);
         }),
       );
     }
@@ -110,6 +137,12 @@ export async function startPostgres({ replicas = 0, config = '' }: PostgresOptio
     await stop();
     throw error;
   }
+}
+
+/** One of the programs that come with the server, as the user who runs it. */
+export async function runPostgresProgram(program: string, args: readonly string[]): Promise<void> {
+  const path = join(dirname(requireProgram('postgres')), program);
+  await promisify(execFile)(path, [...args], { cwd: '/', ...unprivilegedUser() });
 }
 
 async function waitUntilStreaming(primaryUrl: string, replicas: number): Promise<void> {

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync } from 'node:fs';
+import { chownSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 
 export type User = { uid: number; gid: number };
 
@@ -21,4 +22,10 @@ export function unprivilegedUser(): User | undefined {
 
 export function give(path: string, user: User | undefined): void {
   if (user) chownSync(path, user.uid, user.gid);
+}
+
+/** A folder and all that is in it. */
+export function giveAll(folder: string, user: User | undefined): void {
+  give(folder, user);
+  for (const path of readdirSync(folder, { recursive: true, encoding: 'utf8' })) give(join(folder, path), user);
 }
