@@ -4,6 +4,7 @@ import type { Delivery } from '../src/interactions/queue.ts';
 import { UnavailableError } from '../src/runtime/errors.ts';
 import { createLogger } from '../src/runtime/logger.ts';
 import { createMetrics } from '../src/runtime/metrics.ts';
+import { createInHand } from './in-hand.ts';
 import { createBatchRecorder } from './record-batch.ts';
 import { delivery, memorySource } from './testing/deliveries.ts';
 import { memoryRecorder } from './testing/memory-recorder.ts';
@@ -18,6 +19,7 @@ function setUp() {
     recorder,
     pending: { remove: async (interactions) => void removed.push(...interactions) },
     metrics,
+    inHand: createInHand(),
     logger: createLogger('silent', 'test'),
     signal: stopping.signal,
   });
@@ -77,7 +79,7 @@ describe('createBatchRecorder', () => {
       expect(new Set(source.acked)).toEqual(new Set(batch));
       expect(source.acked).toHaveLength(100);
       expect(removed).toHaveLength(at.length);
-      expect(await counted(metrics.rejected)).toEqual({ RECORD_FAILED: at.length });
+      expect(await counted(metrics.rejected)).toMatchObject({ ID_REUSED: 0, RECORD_FAILED: at.length });
     }
   });
 
@@ -117,7 +119,7 @@ describe('createBatchRecorder', () => {
     expect(source.acked).toHaveLength(2);
     expect(removed).toHaveLength(1);
     expect(await counted(metrics.recorded)).toMatchObject({ recorded: 1, rejected: 1 });
-    expect(await counted(metrics.rejected)).toEqual({ ITEM_NOT_FOUND: 1 });
+    expect(await counted(metrics.rejected)).toMatchObject({ RECORD_FAILED: 0, ITEM_NOT_FOUND: 1 });
   });
 
   it('a failed insert leaves every delivery unacknowledged, and is tried again until it works', async () => {

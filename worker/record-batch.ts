@@ -11,6 +11,7 @@ import {
 import { UnavailableError } from '../src/runtime/errors.ts';
 import type { Logger } from '../src/runtime/logger.ts';
 import type { Metrics } from '../src/runtime/metrics.ts';
+import type { InHand } from './in-hand.ts';
 import { backoffMs, pause } from './pause.ts';
 
 /** What came back more often may be what crashes workers: it is recorded alone, so that it takes no others with it. */
@@ -22,6 +23,7 @@ export interface BatchRecorderOptions {
   readonly recorder: InteractionRecorder;
   readonly pending: Pick<PendingWrites, 'remove'>;
   readonly metrics: Metrics;
+  readonly inHand: InHand;
   readonly logger: Logger;
   /** Once aborted, nothing is tried again: what is not recorded goes back to its queue. */
   readonly signal: AbortSignal;
@@ -37,10 +39,16 @@ interface Item<D> {
  * committed. Never rejects: what cannot be recorded for now is tried until it is, or handed back when the worker stops.
  */
 export function createBatchRecorder(options: BatchRecorderOptions) {
-  const { recorder, pending, metrics, logger, signal } = options;
+  const { recorder, pending, metrics, inHand, logger, signal } = options;
+  const counters = {
+    recorded: metrics.recorded.labels('recorded'),
+    duplicate: metrics.recorded.labels('duplicate'),
+    discarded: metrics.recorded.labels('discarded'),
+    rejected: metrics.recorded.labels('rejected'),
+  };
 
   return async function recordBatch<D extends Delivery>(
-    source: Pick<DeliverySource<D>, 'ack' | 'requeue'>,
+    source: Pick<DeliverySource<D>, 'name' | 'ack' | 'requeue'>,
     deliveries: readonly D[],
   ): Promise<void> {
     const batch: Item<D>[] = [];
@@ -57,9 +65,16 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
         (delivery.redeliveries > MAX_REDELIVERIES_IN_BATCH ? suspects : batch).push(item);
       }
     }
-    await reject(unreadable);
-    if (batch.length > 0) await record(batch);
-    for (const suspect of suspects) await record([suspect]);
+    let oldestMs = Infinity;
+    for (const { entry } of [...batch, ...suspects]) oldestMs = Math.min(oldestMs, entry.interaction.acceptedAtMs);
+    const settled = inHand.take(source.name, oldestMs);
+    try {
+      await reject(unreadable);
+      if (batch.length > 0) await record(batch);
+      for (const suspect of suspects) await record([suspect]);
+    } finally {
+      settled();
+    }
 
     async function record(items: readonly Item<D>[]): Promise<void> {
       const entries = items.map(({ entry }) => entry);
@@ -123,9 +138,9 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
   }
 
   function countResult(entries: readonly RecordEntry[], result: RecordResult): void {
-    metrics.recorded.inc({ outcome: 'recorded' }, result.recorded);
-    metrics.recorded.inc({ outcome: 'duplicate' }, result.duplicates);
-    metrics.recorded.inc({ outcome: 'discarded' }, result.discarded);
+    counters.recorded.inc(result.recorded);
+    counters.duplicate.inc(result.duplicates);
+    counters.discarded.inc(result.discarded);
     countRejected(result.rejected);
     // Of a batch with duplicates in it nobody knows which they are, and theirs would be the age of a redelivery.
     if (result.recorded !== entries.length) return;
@@ -137,7 +152,7 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
 
   function countRejected(entries: readonly RejectedEntry[]): void {
     if (entries.length === 0) return;
-    metrics.recorded.inc({ outcome: 'rejected' }, entries.length);
+    counters.rejected.inc(entries.length);
     for (const { reason } of entries) metrics.rejected.inc({ reason });
   }
 

@@ -42,12 +42,14 @@ async function setUp(drainMs = 5_000) {
         return seqs.length;
       },
       discard: async () => 0,
+      countByReason: async () => new Map(),
     },
     standings: {
       async refresh() {
         refreshes.push(performance.now());
         return { led: true, touchedItems: 1, more: refreshes.length < 3, asOf: new Date() };
       },
+      asOf: async () => new Date(),
     },
     maintenance: {
       async ensurePartitions(fromMs, toMs) {

@@ -4,9 +4,11 @@ import type { Logger } from '../src/runtime/logger.ts';
 import type { Metrics } from '../src/runtime/metrics.ts';
 import { createBatcher, type Batcher } from './batcher.ts';
 import { maintain } from './maintain.ts';
+import { createInHand } from './in-hand.ts';
 import { createBatchRecorder } from './record-batch.ts';
 import { refreshStandings } from './refresh-standings.ts';
 import { replayNewer } from './replay-newer.ts';
+import { sampleBacklog } from './sample-backlog.ts';
 
 export type WorkerPorts = Pick<
   Ports,
@@ -36,7 +38,8 @@ export async function startWorker(ports: WorkerPorts, options: WorkerOptions): P
   const sources = ports.createSources();
   const stopping = new AbortController();
   const givingUp = new AbortController();
-  const recordBatch = createBatchRecorder({ ...ports, metrics, logger, signal: givingUp.signal });
+  const inHand = createInHand();
+  const recordBatch = createBatchRecorder({ ...ports, metrics, inHand, logger, signal: givingUp.signal });
   const batchers: Batcher<Delivery>[] = [];
   let stopped: Promise<void> | undefined;
 
@@ -51,6 +54,7 @@ export async function startWorker(ports: WorkerPorts, options: WorkerOptions): P
     }),
     maintain({ ...ports, ...options, signal: stopping.signal }),
     replayNewer({ ...ports, logger, signal: stopping.signal }),
+    sampleBacklog({ ...ports, sources, inHand, metrics, logger, signal: stopping.signal }),
   ]);
 
   async function consume(source: DeliverySource): Promise<Batcher<Delivery>> {

@@ -65,6 +65,7 @@ export async function startApi(ports: Ports, options: ApiOptions): Promise<Runni
     limits: APOLLO_LIMITS,
     production,
     metrics,
+    operationNames: () => manifests.current().names,
     logger,
     plugins: production ? [] : [ApolloServerPluginLandingPageLocalDefault()],
   });

@@ -60,6 +60,7 @@ function createStore() {
           refreshes += 1;
           return { led: true, touchedItems: 1, more: refreshes < 3, asOf: new Date() };
         },
+        asOf: async () => new Date(),
       },
     },
   };

@@ -67,6 +67,6 @@ describe('createFallbackQueue', () => {
     const byQueue = (values: readonly { labels: object; value: number }[]): object =>
       Object.fromEntries(values.map(({ labels, value }) => [Object.values(labels)[0], value]));
     expect(byQueue(published.values)).toEqual({ rabbitmq: 1, outbox: 2 });
-    expect(byQueue(failures.values)).toEqual({ rabbitmq: 1 });
+    expect(byQueue(failures.values)).toEqual({ rabbitmq: 1, outbox: 0 });
   });
 });

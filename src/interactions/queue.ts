@@ -17,6 +17,13 @@ export interface Delivery {
   readonly outboxSeq: bigint | null;
 }
 
+export interface Backlog {
+  /** How many wait; of a long outbox an upper bound. */
+  readonly depth: number;
+  /** The body of the oldest, where it can be seen without being taken. */
+  readonly oldest: Uint8Array | null;
+}
+
 /** The worker's end of a queue. */
 export interface DeliverySource<D extends Delivery = Delivery> {
   readonly name: 'rabbitmq' | 'outbox';
@@ -36,4 +43,6 @@ export interface DeliverySource<D extends Delivery = Delivery> {
   close(): Promise<void>;
   /** True while deliveries can come. */
   ready(): boolean;
+  /** What waits in the queue, for all its workers. Costs the server next to nothing. @throws UnavailableError */
+  backlog(): Promise<Backlog>;
 }

@@ -21,4 +21,6 @@ export interface RejectedStore {
   /** Moves them into the outbox, from where any worker records them; how many. */
   replay(filter: RejectedFilter): Promise<number>;
   discard(filter: RejectedFilter): Promise<number>;
+  /** How many wait, of the oldest 10,000. */
+  countByReason(): Promise<ReadonlyMap<RejectionReason, number>>;
 }

@@ -13,4 +13,6 @@ export interface RefreshedStandings {
 export interface StandingsRefresher {
   /** One bounded pass. @throws UnavailableError nothing changed; call again */
   refresh(): Promise<RefreshedStandings>;
+  /** The standings' time; null before the first pass ever. @throws UnavailableError */
+  asOf(): Promise<Date | null>;
 }

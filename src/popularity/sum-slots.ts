@@ -6,7 +6,11 @@ export interface SumSlots {
 }
 
 /** Bounds what sums rollups at once: each costs as much as is active. */
-export function createSumSlots(options: { readonly slots: number; readonly maxWaitMs: number }): SumSlots {
+export function createSumSlots(options: {
+  readonly slots: number;
+  readonly maxWaitMs: number;
+  readonly onRefused?: () => void;
+}): SumSlots {
   const waiting: (() => void)[] = [];
   let free = options.slots;
 
@@ -18,6 +22,7 @@ export function createSumSlots(options: { readonly slots: number; readonly maxWa
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         waiting.splice(waiting.indexOf(onFree), 1);
+        options.onRefused?.();
         reject(
           new PublicError('SERVICE_BUSY', 'Too many such questions at once. Try again.', { retryAfterSeconds: 1 }),
         );

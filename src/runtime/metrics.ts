@@ -1,20 +1,63 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry, type Aggregator } from 'prom-client';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Rates need a first value to grow from, so what should never happen is there as 0 before it does. */
+const REASONS = ['INVALID_MESSAGE', 'NEWER_VERSION', 'ITEM_NOT_FOUND', 'ID_REUSED', 'RECORD_FAILED'];
+const LIMITS = ['busy', 'body', 'complexity', 'sums'];
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** Every metric of the API and the worker. Base units; labels are bounded: never an item, a person or a raw operation name. */
+/**
+ * Every metric of the API and the worker. Base units; labels are bounded: never an item, a person or a raw operation name.
+ * An `aggregator` says what several API processes behind one port are together; counters and histograms are summed.
+ */
 export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  return {
+  // One process that stands still is the news; the average over its siblings, prom-client's own choice, would hide it.
+  for (const statistic of ['', '_mean', '_max', '_p50', '_p90', '_p99']) {
+    const lag = registry.getSingleMetric(`nodejs_eventloop_lag${statistic}_seconds`);
+    if (lag !== undefined) Object.assign(lag, { aggregator: 'max' });
+  }
+  const metrics = {
     registry,
     httpRequests: new Counter({
       name: 'groundswell_http_requests_total',
-      help: 'Requests answered by the API, by status. Worry when 5xx grow.',
-      labelNames: ['status'] as const,
+      help: 'Requests answered by the API, by status and route: api, health. Worry when 5xx of api grow.',
+      labelNames: ['status', 'route'] as const,
+      registers,
+    }),
+    apiProcesses: new Gauge({
+      name: 'groundswell_api_processes',
+      help: 'API processes behind the port with WEB_CONCURRENCY over 1, by state: wanted, listening. Worry while fewer listen than are wanted.',
+      labelNames: ['state'] as const,
+      registers,
+    }),
+    apiProcessExits: new Counter({
+      name: 'groundswell_api_process_exits_total',
+      help: 'API processes that ended without being told to, and were replaced. Any growth wants a look at the log.',
+      registers,
+    }),
+    httpInFlight: readGauge(
+      {
+        name: 'groundswell_http_requests_in_flight',
+        help: 'GraphQL requests at work. Worry near MAX_REQUESTS_IN_FLIGHT: beyond it requests are answered with 503.',
+        registers,
+      },
+      [],
+    ),
+    operations: new Counter({
+      name: 'groundswell_operations_total',
+      help: 'Operations run, by registered name (of the persisted manifests and our own clients, everything else is other) and outcome: ok, refused (the request was at fault), partial (a fault of ours in a part of it), fault. Worry when partial or fault grow.',
+      labelNames: ['operation', 'outcome'] as const,
+      registers,
+    }),
+    operationDuration: new Histogram({
+      name: 'groundswell_operation_duration_seconds',
+      help: 'From the parsed request to its answer, of operations that ran well, by registered name and kind: cached (a whole answer from the cache), read, accept (records or retracts), admin. Worry at the 99th percentile over 0.1 s for cached, 0.25 s for accept.',
+      labelNames: ['operation', 'kind'] as const,
+      buckets: SECONDS,
       registers,
     }),
     apiProcesses: new Gauge({
@@ -69,6 +112,30 @@ export function createMetrics() {
       buckets: SECONDS,
       registers,
     }),
+    publishInFlight: readGauge(
+      {
+        name: 'groundswell_publish_in_flight',
+        help: 'Interactions published and not durable yet, by queue. Worry near QUEUE_MAX_IN_FLIGHT.',
+        registers,
+      },
+      ['queue'],
+    ),
+    queueDepth: new Gauge({
+      name: 'groundswell_queue_depth',
+      help: 'Interactions that wait in a queue, as the workers see it every few seconds; each sees the whole, so take the maximum. Of RabbitMQ messages not handed out yet, each of one or more interactions. Worry when it grows for minutes.',
+      labelNames: ['queue'] as const,
+      aggregator: 'max',
+      registers,
+    }),
+    queueOldest: readGauge(
+      {
+        name: 'groundswell_queue_oldest_seconds',
+        help: 'How long ago the oldest interaction that is not recorded was accepted, by queue: of the outbox whichever waits longest, of RabbitMQ the oldest in a worker’s hands. 0: none. Worry over 60.',
+        aggregator: 'max',
+        registers,
+      },
+      ['queue'],
+    ),
     recorded: new Counter({
       name: 'groundswell_recorded_total',
       help: 'Interactions taken from a queue, by outcome: recorded, duplicate, discarded (viewer erased), rejected.',
@@ -79,6 +146,13 @@ export function createMetrics() {
       name: 'groundswell_rejected_total',
       help: 'Interactions kept in the rejected table, by reason. Any growth wants a look: npm run rejected -- list.',
       labelNames: ['reason'] as const,
+      registers,
+    }),
+    rejectedWaiting: new Gauge({
+      name: 'groundswell_rejected_waiting',
+      help: 'Interactions in the rejected table, by reason, until somebody replays or discards them; counted up to 10,000.',
+      labelNames: ['reason'] as const,
+      aggregator: 'max',
       registers,
     }),
     recordBatchSize: new Histogram({
@@ -111,6 +185,15 @@ export function createMetrics() {
       buckets: SECONDS,
       registers,
     }),
+    standingsAge: readGauge(
+      {
+        name: 'groundswell_standings_age_seconds',
+        help: 'How long ago the standings took in all that was recorded, as the workers see it. Answers for now are this old, and a little more. Worry over 10.',
+        aggregator: 'max',
+        registers,
+      },
+      [],
+    ),
     databaseReads: new Counter({
       name: 'groundswell_database_reads_total',
       help: 'Reads by where they went: replica, primary. Worry when primary grows though replicas are configured.',
@@ -123,6 +206,43 @@ export function createMetrics() {
       aggregator: 'min',
       registers,
     }),
+    configuredReplicas: new Gauge({
+      name: 'groundswell_configured_replicas',
+      help: 'Read replicas in DATABASE_REPLICA_URLS.',
+      aggregator: 'max',
+      registers,
+    }),
+    replicaLag: new Gauge({
+      name: 'groundswell_replica_lag_seconds',
+      help: 'How far a replica is behind its primary, by its place in DATABASE_REPLICA_URLS; no value while it does not answer. Worry near DATABASE_REPLICA_MAX_LAG_MS: beyond it the replica answers no reads.',
+      labelNames: ['replica'] as const,
+      aggregator: 'max',
+      registers,
+    }),
+    poolConnections: readGauge(
+      {
+        name: 'groundswell_database_pool_connections',
+        help: 'Connections of a pool to Postgres, by pool (primary, replica_1 ...) and state: used, idle.',
+        registers,
+      },
+      ['pool', 'state'],
+    ),
+    poolWaiting: readGauge(
+      {
+        name: 'groundswell_database_pool_waiting',
+        help: 'Who waits for a connection of a pool. Worry when it stays over 0.',
+        registers,
+      },
+      ['pool'],
+    ),
+    poolSize: readGauge(
+      {
+        name: 'groundswell_database_pool_size',
+        help: 'Connections that a pool may open: DATABASE_POOL_SIZE for each process.',
+        registers,
+      },
+      ['pool'],
+    ),
     persistedQueries: new Counter({
       name: 'groundswell_persisted_queries_total',
       help: 'Persisted queries by outcome: listed, automatic, not_found, unlisted (log mode; enforce would refuse it), refused. Before enforcing, unlisted should stand still.',
@@ -131,9 +251,34 @@ export function createMetrics() {
     }),
     rateLimited: new Counter({
       name: 'groundswell_limited_total',
-      help: 'Requests refused by a limit: rate, busy, body, complexity.',
+      help: 'Requests refused by a limit: rate, busy, body, complexity, sums (of the past).',
       labelNames: ['limit'] as const,
       registers,
     }),
   };
+  for (const reason of REASONS) metrics.rejected.inc({ reason }, 0);
+  for (const limit of LIMITS) metrics.rateLimited.inc({ limit }, 0);
+  return metrics;
+}
+
+export interface ReadGauge<Label extends string> {
+  /** From now on each scrape asks `read`, which must cost next to nothing: what the process holds in memory anyway. */
+  read(labels: Readonly<Record<Label, string>>, read: () => number): void;
+}
+
+function readGauge<const Label extends string>(
+  configuration: { name: string; help: string; aggregator?: Aggregator; registers: Registry[] },
+  labelNames: readonly Label[],
+): ReadGauge<Label> {
+  const readers = new Map<string, { labels: Readonly<Record<Label, string>>; read: () => number }>();
+  const gauge = new Gauge({
+    ...configuration,
+    labelNames,
+    collect() {
+      for (const { labels, read } of readers.values()) this.set(labels, read());
+    },
+  });
+  // Without labels it would say 0 where nobody reads.
+  gauge.remove({});
+  return { read: (labels, read) => void readers.set(JSON.stringify(labels), { labels, read }) };
 }

@@ -146,6 +146,17 @@ export function describeQueueContract(name: string, setup: () => Promise<QueueUn
       expect(many.fulls()).toBe(0);
     });
 
+    it('tells how much waits, and shows the oldest or nothing', async () => {
+      await publishEach(numbered(5));
+      const { source, got } = await consume(1);
+      await waitFor('a delivery', () => got.length === 1);
+      // What is handed out is still in the outbox, and no longer in a broker's queue.
+      await waitFor('the backlog', async () => [4, 5].includes((await source.backlog()).depth));
+      const { oldest } = await source.backlog();
+      if (oldest !== null) expect(textOf(oldest)).toBe(textsOf(got)[0]);
+      await source.close();
+    });
+
     it('settles in any order', async () => {
       await publishEach(numbered(30));
       const { source, got } = await consume();

@@ -52,6 +52,7 @@ export interface TestApi extends AsyncDisposable {
   ): Promise<Answer>;
 }
 
+const NO_NAMES: ReadonlySet<string> = new Set();
 const metrics = createMetrics();
 const logger = createLogger('silent', 'test');
 
@@ -74,7 +75,14 @@ async function takeServer(cache: MemoryTextCache): Promise<IdleServer> {
     set: (key, value, ttlMs) => taken.cache.set(key, value, ttlMs),
     delete: (key) => taken.cache.delete(key),
   };
-  const server = createApolloServer({ cache: delegate, limits: APOLLO_LIMITS, production: true, metrics, logger });
+  const server = createApolloServer({
+    cache: delegate,
+    limits: APOLLO_LIMITS,
+    production: true,
+    metrics,
+    operationNames: () => NO_NAMES,
+    logger,
+  });
   const taken: IdleServer = { server, cache };
   await server.start();
   return taken;

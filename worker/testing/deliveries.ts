@@ -52,5 +52,6 @@ export function memorySource(): MemorySource {
       events.push(`close after ${acked.length} acknowledged`);
     },
     ready: () => hand !== undefined,
+    backlog: async () => ({ depth: 0, oldest: null }),
   };
 }

@@ -16,6 +16,9 @@ export function createOutboxQueue(database: Database): InteractionQueue {
   };
 }
 
+/** A longer outbox is measured from its first to its last number. */
+const MAX_COUNTED = 10_000;
+
 export interface OutboxSourceOptions {
   readonly database: Database;
   /** How many unsettled rows may be out at a time. */
@@ -116,5 +119,16 @@ export function createOutboxSource({ database, prefetch, pollMs, logger }: Outbo
       out.clear();
     },
     ready: () => well,
+    async backlog() {
+      // By the key: a scan of the table would read all that was deleted and is not vacuumed yet.
+      const [row] = await database.primary(
+        (client) => client.$queryRaw<{ counted: number; span: number; oldest: Uint8Array | null }[]>`
+          SELECT (SELECT count(*) FROM (SELECT FROM outbox ORDER BY seq LIMIT ${MAX_COUNTED}) AS oldest)::int AS counted,
+            (SELECT coalesce(max(seq) - min(seq) + 1, 0) FROM outbox)::float8 AS span,
+            (SELECT body FROM outbox ORDER BY seq LIMIT 1) AS oldest`,
+      );
+      if (row === undefined) throw new UnavailableError('the outbox cannot be measured');
+      return { depth: row.counted < MAX_COUNTED ? row.counted : row.span, oldest: row.oldest };
+    },
   };
 }

@@ -1,6 +1,9 @@
+import type { RejectionReason } from '../../interactions/recorder.ts';
 import type { RejectedFilter, RejectedStore } from '../../interactions/rejected-store.ts';
 import type { Database } from './prisma-database.ts';
 import { Prisma } from '../generated/prisma/client.ts';
+
+const MAX_COUNTED = 10_000;
 
 export function createPostgresRejectedStore(database: Database): RejectedStore {
   return {
@@ -24,6 +27,14 @@ export function createPostgresRejectedStore(database: Database): RejectedStore {
       ),
     discard: (filter) =>
       database.primary((client) => client.$executeRaw`DELETE FROM rejected WHERE ${matching(filter)}`),
+    async countByReason() {
+      const rows = await database.primary(
+        (client) => client.$queryRaw<{ reason: RejectionReason; count: number }[]>`
+          SELECT reason, count(*)::int AS count
+          FROM (SELECT reason FROM rejected ORDER BY seq LIMIT ${MAX_COUNTED}) AS oldest GROUP BY reason`,
+      );
+      return new Map(rows.map(({ reason, count }) => [reason, count]));
+    },
   };
 }
 

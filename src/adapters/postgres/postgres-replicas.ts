@@ -33,6 +33,7 @@ interface Options {
 export function createReplicaSet(options: Options): ReplicaSet {
   const members = options.clients.map((client, index) => createMember(client, index, options));
   let turn = 0;
+  options.metrics.configuredReplicas.set(members.length);
   const probe = async (): Promise<void> => {
     await Promise.all(members.map((member) => member.probe()));
     options.metrics.healthyReplicas.set(members.filter((member) => member.fault() === null).length);
@@ -62,8 +63,9 @@ export function createReplicaSet(options: Options): ReplicaSet {
   };
 }
 
-function createMember(client: PrismaClient, index: number, { maxLagMs, logger }: Options) {
+function createMember(client: PrismaClient, index: number, { maxLagMs, logger, metrics }: Options) {
   const name = `replica ${index + 1}`;
+  const labels = { replica: String(index + 1) };
   let fault: string | null = `${name}: not probed yet`;
 
   function become(next: string | null): void {
@@ -82,6 +84,8 @@ function createMember(client: PrismaClient, index: number, { maxLagMs, logger }:
         CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
           ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 END::float8 AS lag_ms`);
     const row = rows[0];
+    if (typeof row?.lag_ms === 'number') metrics.replicaLag.set(labels, row.lag_ms / 1_000);
+    else metrics.replicaLag.remove(labels);
     if (row === undefined || !row.recovering) return `${name}: not a replica`;
     if (!row.receiving) return `${name}: not connected to its primary`;
     if (row.lag_ms === null || row.lag_ms > maxLagMs) return `${name}: ${Math.round(row.lag_ms ?? Infinity)} ms behind`;
@@ -98,6 +102,7 @@ function createMember(client: PrismaClient, index: number, { maxLagMs, logger }:
       try {
         become(await withDeadline(measure(), PROBE_DEADLINE_MS, name));
       } catch (error) {
+        metrics.replicaLag.remove(labels);
         become(`${name}: ${error instanceof Error ? error.message : String(error)}`);
       }
     },

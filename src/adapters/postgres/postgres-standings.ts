@@ -76,6 +76,10 @@ export function createPostgresStandings({ database, now, depth = MAX_DEPTH }: St
       turn = left;
       return result;
     },
+    async asOf() {
+      const state = await database.primary((client) => client.standingsState.findFirst({ select: { asOf: true } }));
+      return state?.asOf ?? null;
+    },
   };
 }
 

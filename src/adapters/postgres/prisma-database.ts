@@ -1,4 +1,5 @@
 import { PrismaPg } from '@prisma/adapter-pg';
+import { Pool } from 'pg';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
@@ -39,14 +40,18 @@ const REPLICA_READ_DEADLINE_MS = 5_000;
 const TRANSACTION_TIMEOUT_MS = 60_000;
 
 export function createDatabase(options: DatabaseOptions): Database {
-  const primary = createClient(options.url, options.poolSize);
+  const primary = createClient('primary', options.url, options);
   const replicas = createReplicaSet({
-    clients: options.replicaUrls.map((url) => createClient(url, options.poolSize)),
+    clients: options.replicaUrls.map((url, index) => createClient(`replica_${index + 1}`, url, options)),
     maxLagMs: options.replicaMaxLagMs,
     logger: options.logger,
     metrics: options.metrics,
   });
 
+  const fromReplica = options.metrics.databaseReads.labels('replica');
+  const fromPrimary = options.metrics.databaseReads.labels('primary');
+  fromReplica.inc(0);
+  fromPrimary.inc(0);
   let closed = false;
 
   async function onPrimary<T>(work: (client: PrismaClient) => Promise<T>): Promise<T> {
@@ -65,14 +70,14 @@ export function createDatabase(options: DatabaseOptions): Database {
       for (const replica of replicas.inRotation()) {
         try {
           const result = await withDeadline(work(replica.client), REPLICA_READ_DEADLINE_MS, 'a replica');
-          options.metrics.databaseReads.inc({ target: 'replica' });
+          fromReplica.inc();
           return result;
         } catch (error) {
           if (!(error instanceof DeadlineError || isTransient(error))) throw error;
           replica.takeOut(error);
         }
       }
-      options.metrics.databaseReads.inc({ target: 'primary' });
+      fromPrimary.inc();
       return onPrimary(work);
     },
     transaction: (work, timeoutMs = TRANSACTION_TIMEOUT_MS) =>
@@ -87,18 +92,24 @@ export function createDatabase(options: DatabaseOptions): Database {
 }
 
 /** Unnamed statements only, so PgBouncer in transaction mode serves as well. */
-function createClient(url: string, poolSize: number): PrismaClient {
-  const adapter = new PrismaPg(
-    {
-      connectionString: url,
-      max: poolSize,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      idleTimeoutMillis: 30_000,
-      keepAlive: true,
-      application_name: 'groundswell',
-    },
+function createClient(name: string, url: string, { poolSize, metrics }: DatabaseOptions): PrismaClient {
+  const pool = new Pool({
+    connectionString: url,
+    max: poolSize,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    application_name: 'groundswell',
+  });
+  metrics.poolConnections.read({ pool: name, state: 'used' }, () => pool.totalCount - pool.idleCount);
+  metrics.poolConnections.read({ pool: name, state: 'idle' }, () => pool.idleCount);
+  metrics.poolWaiting.read({ pool: name }, () => pool.waitingCount);
+  metrics.poolSize.read({ pool: name }, () => poolSize);
+  const adapter = new PrismaPg(pool, {
+    disposeExternalPool: true,
     // A broken idle connection is replaced by the pool; without a listener it would end the process.
-    { onPoolError: () => undefined, onConnectionError: () => undefined },
-  );
+    onPoolError: () => undefined,
+    onConnectionError: () => undefined,
+  });
   return new PrismaClient({ adapter });
 }

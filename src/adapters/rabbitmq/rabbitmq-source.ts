@@ -1,13 +1,15 @@
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import { withDeadline } from '../../runtime/deadline.ts';
 import type { Delivery, DeliverySource } from '../../interactions/queue.ts';
+import { UnavailableError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { createAckWindow, type AckWindow } from './rabbitmq-ack-window.ts';
 import { keepConnected } from './rabbitmq-link.ts';
 import { MAX_BODIES_PER_PACK, unpack } from './rabbitmq-packs.ts';
-import { declareTopology } from './rabbitmq-topology.ts';
+import { declareTopology, onScratchChannel } from './rabbitmq-topology.ts';
 
 const CANCEL_DEADLINE_MS = 1_000;
+const DECLARE_DEADLINE_MS = 2_000;
 
 export interface RabbitmqSourceOptions {
   readonly urls: readonly string[];
@@ -142,6 +144,17 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       // The channel goes first: acknowledgements that it has buffered would come after the connection's own goodbye.
       await link?.close(async () => last?.channel.close());
       consumer = undefined;
+    },
+    async backlog() {
+      const connection = consumer?.connection;
+      if (connection === undefined) throw new UnavailableError('RabbitMQ is away');
+      try {
+        const declared = onScratchChannel(connection, (channel) => channel.checkQueue(queueName));
+        const { messageCount } = await withDeadline(declared, DECLARE_DEADLINE_MS, 'RabbitMQ');
+        return { depth: messageCount, oldest: null };
+      } catch (error) {
+        throw new UnavailableError('RabbitMQ does not tell how long the queue is', error);
+      }
     },
     ready: () => !stopped && consumer?.tag !== undefined && link?.fault() === null,
   };

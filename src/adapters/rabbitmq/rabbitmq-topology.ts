@@ -40,13 +40,17 @@ async function declareOrUse(connection: ChannelModel, logger: Logger, what: stri
 }
 
 /** The broker closes a channel with the declaration that it refuses. */
-async function onScratchChannel(connection: ChannelModel, work: (channel: Channel) => Promise<unknown>): Promise<void> {
+export async function onScratchChannel<T>(
+  connection: ChannelModel,
+  work: (channel: Channel) => Promise<T>,
+): Promise<T> {
   const channel = await connection.createChannel();
   let open = true;
   channel.on('error', () => undefined);
   channel.on('close', () => (open = false));
-  await work(channel);
+  const result = await work(channel);
   if (open) await channel.close();
+  return result;
 }
 
 function majorVersion(connection: ChannelModel): number {

@@ -14,6 +14,7 @@ import { createErrorStatusPlugin } from './error-status.ts';
 import { createFormatError } from './format-error.ts';
 import { loadSchemaText } from './load-schema.ts';
 import type { ApolloLimits } from '../limits/query-limits.ts';
+import { createOperationMetricsPlugin } from './operation-metrics.ts';
 import { resolvers } from './resolvers/resolvers.ts';
 import { createResponseCachePlugin } from './response-cache.ts';
 
@@ -23,7 +24,9 @@ export interface ApolloServerSettings {
   readonly limits: ApolloLimits;
   /** No introspection, no hints at the schema in errors. */
   readonly production: boolean;
-  readonly metrics: Pick<Metrics, 'responseCache'>;
+  readonly metrics: Pick<Metrics, 'responseCache' | 'operations' | 'operationDuration'>;
+  /** Names of operations that metrics may tell apart. */
+  readonly operationNames: () => ReadonlySet<string>;
   readonly logger: Logger;
   readonly plugins?: readonly ApolloServerPlugin<ApiContext>[];
 }
@@ -51,6 +54,7 @@ export function createApolloServer(settings: ApolloServerSettings): ApolloServer
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginSchemaReportingDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
+      createOperationMetricsPlugin({ metrics, listed: settings.operationNames }),
       createErrorStatusPlugin(),
       createResponseCachePlugin({ cache, metrics }),
       createCachePolicyPlugin(),

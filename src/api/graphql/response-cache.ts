@@ -36,6 +36,8 @@ export function createResponseCachePlugin(options: {
   readonly metrics: Pick<Metrics, 'responseCache'>;
 }): ApolloServerPlugin<ApiContext> {
   const entries = createEntryCache(options.cache);
+  const hits = options.metrics.responseCache.labels('hit');
+  const misses = options.metrics.responseCache.labels('miss');
   const plugin: ApolloServerPlugin<ApiContext> = responseCachePlugin<ApiContext>({
     cache: entries,
     // Hidden items and changed rankings leave the answers with the generation.
@@ -58,11 +60,11 @@ export function createResponseCachePlugin(options: {
         ...listener,
         async willSendResponse(context) {
           if (context.metrics.responseCacheHit === true) {
-            options.metrics.responseCache.inc({ outcome: 'hit' });
+            hits.inc();
             const { body } = context.response;
             if (body.kind === 'single') body.singleResult.data = entries.dataOf(body.singleResult.data);
           } else if (context.overallCachePolicy.policyIfCacheable() !== null) {
-            options.metrics.responseCache.inc({ outcome: 'miss' });
+            misses.inc();
           }
           await listener.willSendResponse?.(context);
         },

@@ -1,4 +1,4 @@
-import { createSwrCache, type SwrCache } from '../../cache/swr-cache.ts';
+import { createSwrCache, type CacheOutcome, type SwrCache } from '../../cache/swr-cache.ts';
 import { createEraseViewer } from '../../interactions/erase-viewer.ts';
 import { createRecordInteraction } from '../../interactions/record-interaction.ts';
 import { createViewerHistory } from '../../interactions/viewer-history.ts';
@@ -19,7 +19,7 @@ export interface UseCasesOptions {
   readonly anonymousWrites: boolean;
   /** Data is fresh for so long, and may be served for as long again while it is read anew. */
   readonly cacheTtlMs: number;
-  readonly metrics: Pick<Metrics, 'dataCache'>;
+  readonly metrics: Pick<Metrics, 'dataCache' | 'rateLimited'>;
   readonly logger: Logger;
   /** Milliseconds since the epoch. */
   readonly clock?: () => number;
@@ -44,12 +44,20 @@ export function createUseCases(options: UseCasesOptions): RunningUseCases {
   const clock = options.clock ?? Date.now;
   const { items, popularity: reader, pending, eraser, queue } = ports;
 
+  const { dataCache: lookups, rateLimited } = options.metrics;
+  const outcomes: Readonly<Record<CacheOutcome, { inc(): void }>> = {
+    fresh: lookups.labels('fresh'),
+    stale: lookups.labels('stale'),
+    miss: lookups.labels('miss'),
+    shared: lookups.labels('shared'),
+  };
+
   function dataCache<V>(maxEntries: number): SwrCache<V> {
     return createSwrCache({
       maxEntries,
       freshMs: cacheTtlMs,
       staleMs: cacheTtlMs,
-      onOutcome: (outcome) => options.metrics.dataCache.inc({ outcome }),
+      onOutcome: (outcome) => outcomes[outcome].inc(),
     });
   }
 
@@ -69,7 +77,11 @@ export function createUseCases(options: UseCasesOptions): RunningUseCases {
         follower,
         rowsCache: dataCache(MAX_CACHED_LISTS),
         countsCache: dataCache(MAX_CACHED_ITEMS),
-        slots: createSumSlots({ slots: SUMS_AT_ONCE, maxWaitMs: MAX_SUM_WAIT_MS }),
+        slots: createSumSlots({
+          slots: SUMS_AT_ONCE,
+          maxWaitMs: MAX_SUM_WAIT_MS,
+          onRefused: () => rateLimited.inc({ limit: 'sums' }),
+        }),
         clock,
       }),
       anonymousWrites,

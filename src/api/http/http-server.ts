@@ -48,9 +48,10 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
   const sockets = new Set<Socket>();
   /** Their answer went out before their body was in; nothing may be written after it. */
   const answeredEarly = new WeakSet<Socket>();
-  const counters = new Map<number, { inc(): void }>();
+  const counters = { api: new Map<number, { inc(): void }>(), health: new Map<number, { inc(): void }>() };
   let inFlight = 0;
   let isDraining = false;
+  metrics.httpInFlight.read({}, () => inFlight);
 
   const server = createServer(
     {
@@ -147,10 +148,12 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
     response.writeHead(status, fields);
     // All ASCII: Latin-1 is the same bytes, copied as they are.
     response.end(body, length === body.length ? 'latin1' : 'utf8');
-    let counter = counters.get(status);
+    // Probes of a process that drains get 503, and nobody is the worse for it.
+    const route = request.url?.startsWith('/health/') === true ? 'health' : 'api';
+    let counter = counters[route].get(status);
     if (counter === undefined) {
-      counter = metrics.httpRequests.labels(String(status));
-      counters.set(status, counter);
+      counter = metrics.httpRequests.labels(String(status), route);
+      counters[route].set(status, counter);
     }
     counter.inc();
   }

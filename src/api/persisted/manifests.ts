@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
-import { parse } from 'graphql';
+import { Kind, parse, type DocumentNode } from 'graphql';
 import { z } from 'zod';
 import { globFiles } from './glob-files.ts';
 
@@ -15,9 +15,11 @@ const manifestSchema = z.object({
 export interface ListedDocuments {
   readonly byId: ReadonlyMap<string, string>;
   readonly bodies: ReadonlySet<string>;
+  /** Of the operations in them. */
+  readonly names: ReadonlySet<string>;
 }
 
-export const NOTHING_LISTED: ListedDocuments = { byId: new Map(), bodies: new Set() };
+export const NOTHING_LISTED: ListedDocuments = { byId: new Map(), bodies: new Set(), names: new Set() };
 
 /**
  * One operation has three ids: the manifest tool hashes the document with its definitions sorted, APQ hashes the text as
@@ -54,17 +56,19 @@ export async function manifestsSignature(patterns: readonly string[]): Promise<s
 export async function loadManifests(patterns: readonly string[]): Promise<ListedDocuments> {
   const byId = new Map<string, string>();
   const bodies = new Set<string>();
+  const names = new Set<string>();
   for (const file of await findManifests(patterns)) {
-    for (const { id, body } of await loadManifest(file)) {
+    for (const { id, body, operationNames } of await loadManifest(file)) {
       for (const key of [normalizeDocumentId(id), sha256(body)]) {
         const other = byId.get(key);
         if (other !== undefined && other !== body) throw new Error(`${file}: the id ${id} stands for two documents`);
         byId.set(key, body);
       }
       bodies.add(body);
+      for (const name of operationNames) names.add(name);
     }
   }
-  return { byId, bodies };
+  return { byId, bodies, names };
 }
 
 async function loadManifest(file: string) {
@@ -76,14 +80,17 @@ async function loadManifest(file: string) {
   }
   const manifest = manifestSchema.safeParse(content);
   if (!manifest.success) throw new Error(`${file}: ${z.prettifyError(manifest.error)}`);
-  for (const { id, body } of manifest.data.operations) {
+  return manifest.data.operations.map(({ id, body }) => {
     try {
-      parse(body, { noLocation: true });
+      return { id, body, operationNames: namesIn(parse(body, { noLocation: true })) };
     } catch (error) {
       throw new Error(`${file}: operation ${id}: ${error instanceof Error ? error.message : String(error)}`, {
         cause: error,
       });
     }
-  }
-  return manifest.data.operations;
+  });
+}
+
+function namesIn({ definitions }: DocumentNode): string[] {
+  return definitions.flatMap((node) => (node.kind === Kind.OPERATION_DEFINITION ? (node.name?.value ?? []) : []));
 }
