@@ -15,6 +15,7 @@ const ENTRIES = {
   top: 'src/cli/top',
   bench: 'bench/main',
   stack: 'deploy/stack/main',
+  dashboards: 'deploy/grafana/write',
 };
 const EXIT_CONFIGURATION = 78;
 

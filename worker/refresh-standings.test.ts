@@ -21,6 +21,7 @@ describe('refreshStandings', () => {
           await new Promise((resolve) => setTimeout(resolve, PASS_MS));
           return { led: true, more: state.more, touchedItems: 0, asOf: undefined };
         },
+        asOf: async () => null,
       },
       metrics: createMetrics(),
       logger: createLogger('silent', 'test'),
