@@ -60,17 +60,6 @@ export function createMetrics() {
       buckets: SECONDS,
       registers,
     }),
-    apiProcesses: new Gauge({
-      name: 'groundswell_api_processes',
-      help: 'API processes behind the port with WEB_CONCURRENCY over 1, by state: wanted, listening. Worry while fewer listen than are wanted.',
-      labelNames: ['state'] as const,
-      registers,
-    }),
-    apiProcessExits: new Counter({
-      name: 'groundswell_api_process_exits_total',
-      help: 'API processes that ended without being told to, and were replaced. Any growth wants a look at the log.',
-      registers,
-    }),
     httpDuration: new Histogram({
       name: 'groundswell_http_request_duration_seconds',
       help: 'Time from the request line to the last byte handed to the socket. Worry over 0.1 s for reads at the 99th percentile.',
