@@ -35,14 +35,16 @@ export async function load(server: Program, { seconds, connections, script }: Lo
   const elapsed = (performance.now() - startedAt) / 1_000;
   const cpu = cpuSeconds(server.pid) - cpuBefore;
   if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`the load met errors:\n${stdout}\n${server.output()}`);
-  const requests = Number(/(\d+) requests in/.exec(stdout)?.[1]);
-  const perSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
+  const figures = wrkFigures(stdout);
+  return { ...figures, perCpuSecond: figures.requests / cpu, serverBusy: cpu / elapsed };
+}
+
+/** What wrk says of a run, with `--latency`. */
+export function wrkFigures(output: string): Pick<LoadResult, 'requests' | 'perSecond' | 'p99Ms'> {
   return {
-    requests,
-    perSecond,
-    perCpuSecond: requests / cpu,
-    serverBusy: cpu / elapsed,
-    p99Ms: milliseconds(/99%\s+([\d.]+)(us|ms|s)/.exec(stdout)),
+    requests: Number(/(\d+) requests in/.exec(output)?.[1]),
+    perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1]),
+    p99Ms: milliseconds(/99%\s+([\d.]+)(us|ms|s)/.exec(output)),
   };
 }
 

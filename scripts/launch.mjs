@@ -16,6 +16,7 @@ const ENTRIES = {
   bench: 'bench/main',
   stack: 'deploy/stack/main',
   dashboards: 'deploy/grafana/write',
+  load: 'bench/load/main',
 };
 const EXIT_CONFIGURATION = 78;
 

@@ -33,6 +33,7 @@ export const PARTS = {
     name: 'the nginx exporter for Prometheus',
   },
   chromium: { program: 'chromium', package: 'chromium', name: 'Chromium' },
+  locust: { program: 'locust', package: 'python3-locust', name: 'Locust 2.12 or newer, with Python 3.11 or newer' },
 } as const;
 
 export type Part = keyof typeof PARTS;

@@ -23,6 +23,15 @@ export async function provision(machine: Machine = thisMachine()): Promise<void>
   if (stillMissing.length > 0) throw new Error(whatToInstall(stillMissing));
 }
 
+/** Debian packages, by this process; `canInstallPackages` says whether it may. */
+export function installPackages(packages: readonly string[]): Promise<void> {
+  return install(packages, thisMachine());
+}
+
+export function canInstallPackages(): boolean {
+  return thisMachine().canInstall;
+}
+
 async function install(packages: readonly string[], { run, policyFile }: Machine): Promise<void> {
   // 101: "action forbidden by policy". The tests start servers of their own; Debian's must not run beside them.
   const ownsPolicy = !existsSync(policyFile);
