@@ -24,18 +24,13 @@ export interface FinishedProgram {
 type Environment = Readonly<Record<string, string>>;
 
 /** `api` or `worker` on free ports, once it is live. */
-export async function startOurs(
-  name: 'api' | 'worker',
-  env: Environment,
-  core: number | null,
-): Promise<Program & { readonly metricsUrl: string }> {
+export async function startOurs(name: 'api' | 'worker', env: Environment, core: number | null): Promise<Program> {
   const [port, metricsPort] = [await freePort(), await freePort()];
   const args = ['scripts/launch.mjs', name];
   const ports = { PORT: String(port), METRICS_PORT: String(metricsPort) };
   const program = launch(args, { ...PRODUCTION, ...ports, ...env }, core);
-  const metricsUrl = `http://127.0.0.1:${metricsPort}`;
-  await untilServing(program, `${metricsUrl}/health/live`);
-  return { ...program, url: `http://127.0.0.1:${port}`, metricsUrl };
+  await untilServing(program, `http://127.0.0.1:${metricsPort}/health/live`);
+  return { ...program, url: `http://127.0.0.1:${port}` };
 }
 
 /** A file of `peers/` that listens on the port in its environment. */

@@ -1,10 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { testDirectory } from '../../test/servers/test-run.ts';
 import { provision } from '../../test/servers/provision.ts';
-import { run } from '../program.ts';
 import { ITEMS, writeHistory, type History } from './history.ts';
 import { judge } from './judge.ts';
 import { provisionLoad } from './load-programs.ts';
@@ -31,9 +30,9 @@ async function main(): Promise<void> {
     return;
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+  const [loadBefore = Number.NaN] = loadavg();
   await provision();
   await provisionLoad(options.peer);
-  await run(['scripts/build.mjs'], {});
 
   const folder = testDirectory('load');
   const history = await writeHistory(folder, options.history);
@@ -49,7 +48,7 @@ async function main(): Promise<void> {
 
   const cores = cpus();
   const machine = `${cores.length} cores (${cores[0]?.model.trim() ?? 'unknown'}), Node ${process.versions.node}`;
-  const outcome = { options, at: new Date(), machine, systems };
+  const outcome = { options, at: new Date(), machine, loadBefore, systems };
   mkdirSync(options.report, { recursive: true });
   writeFileSync(join(options.report, 'report.html'), report(outcome));
   writeFileSync(join(options.report, 'summary.md'), summary(outcome));

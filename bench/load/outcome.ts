@@ -16,6 +16,8 @@ export interface LoadOutcome {
   readonly options: LoadOptions;
   readonly at: Date;
   readonly machine: string;
+  /** What else the machine had to do: its load average before anything was started. */
+  readonly loadBefore: number;
   /** Ours first, then the peer if there was one. */
   readonly systems: readonly SystemOutcome[];
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { escape } from './chart.ts';
 import { claim, compare } from './comparison.ts';
+import { CPU_HEADER, cpuTable } from './cpu-table.ts';
 import type { LoadOutcome, SystemOutcome } from './outcome.ts';
 import { scaleOf, scenarioCharts } from './scenario-charts.ts';
 import { serverSide } from './server-side.ts';
@@ -37,6 +38,15 @@ ${table(
   ['', 'clients', 'servers'],
   serverSide(ours.scenario).map(({ what, client, server }) => [what, client, server].map(escape)),
 )}
+<h2>Where the CPU went</h2>
+<div class="side">${systems
+    .map((system) =>
+      table(
+        CPU_HEADER,
+        cpuTable(system).map((row) => row.map(escape)),
+      ),
+    )
+    .join('')}</div>
 ${systems.map(details).join('\n')}
 </html>
 `;
@@ -69,7 +79,7 @@ function details({ title, scenario }: SystemOutcome): string {
     ...[...faults].toSorted(([, a], [, b]) => b - a).map(([fault, times]) => `${times} × ${fault}`),
     ...scenario.ledger.examples,
     ...scenario.miscounts,
-    ...scenario.probed.faults.map((fault) => `probe: ${fault}`),
+    ...new Set(scenario.probed.faults.map((fault) => `probe: ${fault}`)),
   ].slice(0, 30);
   if (lines.length === 0) return '';
   return `<h2>What went wrong: ${escape(title)}</h2><ul>${lines.map((line) => `<li>${escape(line)}</li>`).join('')}</ul>`;

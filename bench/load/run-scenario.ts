@@ -28,6 +28,8 @@ export interface Scenario {
   /** What was still waiting when the users left took so long. */
   readonly drainSeconds: number;
   readonly snapshots: readonly Snapshot[];
+  /** Locust says that it was short of CPU: then the times hold its own delays. */
+  readonly wasLocustShort: boolean;
   /** Of the whole stack, draining included. */
   readonly cpuSeconds: number;
 }
@@ -45,7 +47,7 @@ export async function runScenario(
   const watching = watchSystem(system, watched.signal);
   const probe = probeFreshness(system.probe, probing.signal);
   const rampSeconds = Math.ceil(users / spawnRate);
-  await runLocust({
+  const { log } = await runLocust({
     url: system.url,
     locustfile: system.locustfile,
     users,
@@ -83,6 +85,7 @@ export async function runScenario(
     recordedAfterSeconds: await system.recordedAfterSeconds(),
     drainSeconds: drained.seconds,
     snapshots,
+    wasLocustShort: /CPU usage (was too high|above|threshold was)/.test(log),
     cpuSeconds: sumOf(snapshots.at(-1)?.cpuSeconds ?? new Map()),
   };
 }

@@ -1,7 +1,8 @@
+import { join } from 'node:path';
+import { startStack } from '../../deploy/stack/start-stack.ts';
 import { viewerKeyOf } from '../../src/interactions/viewer-key.ts';
-import { startProxy } from '../../test/end-to-end/start-proxy.ts';
+import { packageRoot } from '../../src/runtime/package-root.ts';
 import { query } from '../../test/servers/query.ts';
-import { run, startOurs } from '../program.ts';
 import { assemble } from './assemble.ts';
 import { groundswellProbe } from './groundswell-probe.ts';
 import { groundswellScripts } from './groundswell-scripts.ts';
@@ -9,7 +10,7 @@ import type { History } from './history.ts';
 import { recordedRow, type LoadedSystem } from './loaded-system.ts';
 import { parseSamples } from './prometheus.ts';
 import { recountRollups } from './recount-rollups.ts';
-import { stackProcesses, startStackServers } from './stack-servers.ts';
+import { stackProcesses } from './stack-servers.ts';
 
 const OWN = [
   [/launch\.mjs worker/, 'worker'],
@@ -21,48 +22,45 @@ const RECORDED = `
   SELECT interactions.id, viewer, items.id AS item, type::text, retraction
   FROM interactions JOIN items ON items.key = item_key WHERE interactions.id >= uuid_at($1)`;
 
-/** Two API processes behind nginx and one worker, as `deploy/nginx` has it, on servers of their own; `npm run build` first. */
+/** All of `npm run stack` but its monitoring, which would share the two cores; the same servers as the guide's stack has. */
 export function startGroundswell(history: History, folder: string): Promise<LoadedSystem> {
   return assemble(async (use) => {
-    const servers = await startStackServers(use);
-    const env = {
-      DATABASE_URL: servers.pooledUrl,
-      DATABASE_DIRECT_URL: servers.directUrl,
-      DATABASE_REPLICA_URLS: servers.replicaUrl,
-      AMQP_URL: servers.amqpUrl,
-      REDIS_URL: servers.redisUrl,
-      AUTH_JWT_SECRET: 'only-for-the-load-test-0123456789abcdef',
-      ANONYMOUS_WRITES: 'true',
-      PERSISTED_QUERY_MANIFESTS: 'examples/mobile/persisted-query-manifest.json',
-    };
-    await run(['scripts/launch.mjs', 'migrate'], env);
+    const stack = use(
+      await startStack({
+        replicas: 1,
+        monitoring: false,
+        unlimited: true,
+        env: {
+          ANONYMOUS_WRITES: 'true',
+          PERSISTED_QUERY_MANIFESTS: join(packageRoot(), 'examples/mobile/persisted-query-manifest.json'),
+        },
+      }),
+    );
     const files = ['--items', history.items, '--interactions', history.interactions];
-    await run(['scripts/launch.mjs', 'import', ...files], env);
-    const apis = [use(await startOurs('api', env, null)), use(await startOurs('api', env, null))];
-    const programs = [...apis, use(await startOurs('worker', env, null))];
-    const proxy = use(await startProxy(apis.map(({ url }) => url)));
+    const imported = await stack.run('import', files);
+    if (imported.exitCode !== 0) throw new Error(`import ended with ${imported.exitCode}: ${imported.stderr}`);
     const since = [new Date()];
     return {
       title: 'Groundswell',
-      url: proxy.url,
+      url: stack.url,
       locustfile: 'locust/locustfile.py',
       processes: () => stackProcesses(OWN),
       async samples() {
         // Closed each time: Node's servers end idle connections after 5 s, which is when the next scrape would use them.
-        const scrape = async (metricsUrl: string): Promise<string> =>
-          (await fetch(`${metricsUrl}/metrics`, { headers: { connection: 'close' } })).text();
-        return parseSamples(await Promise.all(programs.map(({ metricsUrl }) => scrape(metricsUrl))));
+        const scrape = async ({ metricsUrl }: { metricsUrl: string }): Promise<string> =>
+          (await fetch(metricsUrl, { headers: { connection: 'close' } })).text();
+        return parseSamples(await Promise.all([...stack.apis, ...stack.workers].map(scrape)));
       },
-      recorded: async () => (await query(servers.directUrl, RECORDED, since)).map(recordedRow),
+      recorded: async () => (await query(stack.databaseUrl, RECORDED, since)).map(recordedRow),
       async countRecorded() {
-        const [row] = await query(servers.directUrl, COUNT, since);
+        const [row] = await query(stack.databaseUrl, COUNT, since);
         return Number(row?.['count']);
       },
       viewerOf: (deviceId: string) => viewerKeyOf({ deviceId }),
-      recount: () => recountRollups(servers.directUrl),
+      recount: () => recountRollups(stack.databaseUrl),
       // Not in the database; the worker's own histogram has it.
       recordedAfterSeconds: () => Promise.resolve(null),
-      probe: groundswellProbe(proxy.url),
+      probe: groundswellProbe(stack.url),
       saturation: groundswellScripts(folder),
     };
   });

@@ -1,4 +1,5 @@
 import { claim, compare } from './comparison.ts';
+import { CPU_HEADER, cpuTable } from './cpu-table.ts';
 import type { LoadOutcome } from './outcome.ts';
 import { serverSide } from './server-side.ts';
 
@@ -35,13 +36,25 @@ export function summary(outcome: LoadOutcome): string {
       serverSide(ours.scenario).map(({ what, client, server }) => [what, client, server]),
     ),
     '',
+    ...systems.flatMap((system) => [...table(CPU_HEADER, cpuTable(system)), '']),
     `Plots over ${options.seconds} seconds: \`report.html\` beside this file. How it is measured: docs/load-testing.md.`,
     '',
   ].join('\n');
 }
 
-export function about({ options, at, machine }: LoadOutcome): string {
-  return `${options.users.toLocaleString('en')} simultaneous users for ${options.seconds} s, ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC, on ${machine}. Users, proxy, servers and databases share that machine.`;
+/** Under which circumstances, also those that make the figures worth less. */
+export function about({ options, at, machine, loadBefore, systems }: LoadOutcome): string {
+  const short = systems.filter(({ scenario }) => scenario.wasLocustShort).map(({ title }) => title);
+  return [
+    `${options.users.toLocaleString('en')} simultaneous users for ${options.seconds} s, ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC, on ${machine}.`,
+    'Users, proxy, servers and databases share that machine.',
+    loadBefore < 1
+      ? `It had nothing else to do (load average ${loadBefore.toFixed(1)} before).`
+      : `It had other work as well (load average ${loadBefore.toFixed(1)} before): take times by the clock for upper bounds.`,
+    ...(short.length === 0
+      ? []
+      : [`Locust ran short of CPU (${short.join(', ')}), so its times hold its own delays too.`]),
+  ].join(' ');
 }
 
 function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
