@@ -12,6 +12,7 @@ export const PARTS = {
   nginx: { program: 'nginx', package: 'nginx-light', name: 'nginx' },
   openssl: { program: 'openssl', package: 'openssl', name: 'openssl' },
   prometheus: { program: 'prometheus', package: 'prometheus', name: 'Prometheus' },
+  promtool: { program: 'promtool', package: 'prometheus', name: "Prometheus' promtool" },
   postgresExporter: {
     program: 'prometheus-postgres-exporter',
     package: 'prometheus-postgres-exporter',
