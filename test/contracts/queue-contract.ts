@@ -32,7 +32,9 @@ export function describeQueueContract(name: string, setup: () => Promise<QueueUn
     });
 
     /** A consumer, and all that it was handed so far. */
-    async function consume(prefetch = 100): Promise<{ source: DeliverySource; got: Delivery[]; fulls: () => number }> {
+    async function consume(
+      prefetch = 4_000,
+    ): Promise<{ source: DeliverySource; got: Delivery[]; fulls: () => number }> {
       const source = subject.createSource({ prefetch });
       sources.push(source);
       const got: Delivery[] = [];

@@ -48,7 +48,7 @@ describe('RabbitMQ', () => {
     return queue;
   }
   async function consumer(url: string, queueName: string): Promise<Delivery[]> {
-    const source = createRabbitmqSource({ urls: [url], queueName, prefetch: 100, logger });
+    const source = createRabbitmqSource({ urls: [url], queueName, prefetch: 4_000, logger });
     ends.push(() => source.close());
     const got: Delivery[] = [];
     await source.start((delivery) => {
@@ -114,7 +114,7 @@ describe('RabbitMQ', () => {
     const countReady = () => withChannel(url, async (channel) => (await channel.checkQueue(queueName)).messageCount);
     expect(await countReady()).toBeLessThanOrEqual(10);
 
-    const source: DeliverySource = createRabbitmqSource({ urls: [url], queueName, prefetch: 100, logger });
+    const source: DeliverySource = createRabbitmqSource({ urls: [url], queueName, prefetch: 4_000, logger });
     const got: Delivery[] = [];
     await source.start((delivery) => got.push(delivery), ignore);
     await waitFor('all deliveries', () => got.length === 100);
@@ -134,7 +134,7 @@ describe('RabbitMQ', () => {
     const { url, queue: queueName } = testQueue();
     const queue = await publisher({ urls: [url], queueName });
     await queue.publish(['a', 'b', 'c'].map((text) => Buffer.from(text)));
-    const source: DeliverySource = createRabbitmqSource({ urls: [url], queueName, prefetch: 100, logger });
+    const source: DeliverySource = createRabbitmqSource({ urls: [url], queueName, prefetch: 4_000, logger });
     ends.push(() => source.close());
     const got: Delivery[] = [];
     await source.start((delivery) => got.push(delivery), ignore);
