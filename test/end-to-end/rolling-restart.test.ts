@@ -49,7 +49,7 @@ it(
   'API hosts are restarted one after the other, and one is killed, without one failed request',
   { timeout: 400_000 },
   async () => {
-    const load = startLoad(nginx.url, { clients: 8, gapMs: 25 });
+    const load = startLoad(nginx.url, { clients: 8, gapMs: 50 });
     for (const api of apis) await waitFor('a share of the load', () => takesPart(api));
     for (let restart = 0; restart <= RESTARTS; restart += 1) {
       const turn = restart % 2 === 0 ? 0 : 1;
