@@ -44,6 +44,6 @@ async function claimNetwork(network: string): Promise<Server | null> {
   } catch {
     return null;
   }
-  claim.unref();
+  // It also keeps a process alive that has nothing else to do than to hold its stack.
   return claim;
 }

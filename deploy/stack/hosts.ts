@@ -14,10 +14,11 @@ export function assignHosts(addresses: Addresses, { apis, workers, replicas }: N
   const numbers = Array.from({ length: replicas }, (_, index) => index + 1);
   const numbered = (name: string, all: readonly string[]) =>
     all.map((address, index) => [`${name}-${index + 1}`, [address]] as const);
+  // The two that people look at first.
+  const entrances = [one('nginx'), one('prometheus')];
   const [apiAddresses, workerAddresses] = [several(apis), several(workers)];
   return Object.fromEntries<readonly string[]>([
-    one('nginx'),
-    one('prometheus'),
+    ...entrances,
     ['api', apiAddresses] as const,
     ...numbered('api', apiAddresses),
     ['worker', workerAddresses] as const,

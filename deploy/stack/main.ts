@@ -1,17 +1,24 @@
-import { join } from 'node:path';
-import { packageRoot } from '../../src/runtime/package-root.ts';
 import { provision } from '../../test/servers/provision.ts';
+import { importDemoBooks } from './import-demo-books.ts';
 import { stackBanner } from './stack-banner.ts';
 import { startStack } from './start-stack.ts';
 
 /** Addresses that can be learnt by heart; another network when they are taken. */
 const NETWORK = '127.10.0';
-const BOOKS = join(packageRoot(), 'src/demo/books.csv');
+const SAME_SIGNAL_MS = 1_000;
 
 /** `npm run stack`: the whole deployment on this machine, with the demo catalogue, until Ctrl-C. */
 async function main(): Promise<void> {
   const ending = new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
+    let firstMs: number | null = null;
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        firstMs ??= performance.now();
+        resolve();
+        // Who cannot wait: all is killed once this process is gone. One Ctrl-C comes twice, from the terminal and from npm.
+        if (performance.now() - firstMs > SAME_SIGNAL_MS) process.exit(130);
+      });
+    }
   });
   await provision();
   const starting = startStack({ network: NETWORK, onProgress: (text) => console.log(text) });
@@ -22,8 +29,7 @@ async function main(): Promise<void> {
     return;
   }
   try {
-    const imported = await stack.run('import', ['--items', BOOKS]);
-    if (imported.exitCode !== 0) throw new Error(`the demo catalogue was not imported: ${imported.stderr}`);
+    await importDemoBooks(stack);
     console.log(await stackBanner(stack));
     await ending;
     console.log('ending everything ...');

@@ -1,8 +1,12 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { newInteractionId } from '../../src/interactions/interaction-id.ts';
-import { listProcesses } from '../../test/servers/processes.ts';
+import { packageRoot } from '../../src/runtime/package-root.ts';
+import { listProcesses, signalAll } from '../../test/servers/processes.ts';
 import { query } from '../../test/servers/query.ts';
+import { TEST_RUN_VARIABLE } from '../../test/servers/test-run.ts';
 import { waitFor } from '../../test/servers/wait-for.ts';
 import { overview } from '../grafana/overview.ts';
 import { panelQueries } from '../testing/panel-queries.ts';
@@ -219,16 +223,45 @@ describe('faults', () => {
   });
 });
 
-it('two stacks run side by side', async () => {
-  await using other = await startStack({ apis: 1, workers: 1, replicas: 0, monitoring: false });
-  expect(other.url).not.toBe(stack.url);
-  expect(other.members.map(({ name }) => name).toSorted()).toEqual(
-    ['api-1', 'nginx', 'pgbouncer', 'postgres-primary', 'rabbitmq', 'redis', 'worker-1'].toSorted(),
-  );
-  expect(await ask(other.url, '{ popularItems { nodes { item { id } } } }', {}, await other.token('ann'))).toEqual({
-    data: { popularItems: { nodes: [] } },
+it('npm run stack starts another beside it, prints commands that work, and ends it all on Ctrl-C', async () => {
+  const command = spawn('npm', ['run', '--silent', 'stack'], {
+    cwd: packageRoot(),
+    // A run of its own, as at a terminal: its processes end with it, not with this one.
+    env: { ...process.env, [TEST_RUN_VARIABLE]: '' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   });
+  let output = '';
+  for (const stream of [command.stdout, command.stderr])
+    stream.on('data', (text: Buffer) => (output += text.toString()));
+  const ended = once(command, 'close').then(([code]: (number | null)[]) => code);
+  onTestFinished(() => signalAll([-(command.pid ?? Number.NaN)], 'SIGKILL'));
+  await waitFor(
+    'the stack to be up',
+    () => {
+      if (command.exitCode !== null) throw new Error(output);
+      return output.includes('Ctrl-C ends everything');
+    },
+    { deadlineMs: 240_000 },
+  );
+  const curls = output.match(/^curl [^]*?'\n/gm) ?? [];
+  const answers: unknown[] = curls.map((line) => JSON.parse(execFileSync('sh', ['-c', line], { encoding: 'utf8' })));
+  expect(answers).toEqual([
+    { data: { recordInteraction: { interaction: { id: expect.any(String), status: 'ACCEPTED' }, userErrors: [] } } },
+    { data: { popularItems: { asOf: expect.any(String), nodes: expect.any(Array) } } },
+  ]);
+  const { pid = Number.NaN } = command;
+  const tree = listProcesses().filter(({ command: line }) => line.includes(networkOf(output)));
+  expect(tree.length).toBeGreaterThan(5);
+  expect(networkOf(output)).not.toBe(networkOf(stack.url));
+
+  signalAll([-pid], 'SIGINT');
+  expect(await ended).toBe(0);
+  const left = listProcesses().filter(({ command: line }) => line.includes(networkOf(output)));
+  expect(left).toEqual([]);
 }, 300_000);
+
+const networkOf = (text: string): string => /127\.\d+\.\d+\./.exec(text)?.[0] ?? '';
 
 it('stopped, it leaves no process', async () => {
   const again = stack.members.flatMap((member) => member.pids());
