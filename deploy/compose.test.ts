@@ -78,7 +78,7 @@ it('every service of the stack is there, and no other', () => {
 const GENERATED = ['./grafana/dashboards'];
 
 it('every file and folder that is mounted is there, or made by make-secrets or by the dashboards', () => {
-  const mounts = services.flatMap(([, { volumes = [] }]) => volumes.map((volume) => volume.split(':')));
+  const mounts = services.flatMap(([, { volumes = [] }]) => volumes.map((volume) => interpolate(volume).split(':')));
   const ofTheHost = mounts.filter(([source = '']) => /^[./]/.test(source) && source !== '/');
   expect(ofTheHost.length).toBeGreaterThan(15);
   expect(ofTheHost.map(([source]) => source)).toEqual(expect.arrayContaining(GENERATED));
