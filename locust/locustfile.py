@@ -8,7 +8,7 @@ from pathlib import Path
 
 from locust import events
 
-import debian_version  # noqa: F401
+import runner_repairs  # noqa: F401
 from graphql_person import GraphqlPerson, Operation
 from people import MobilePerson, WebPerson
 from shapes import chosen_shape

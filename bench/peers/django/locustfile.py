@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "locust"))
 
 from locust import events
 
-import debian_version  # noqa: F401
+import runner_repairs  # noqa: F401
 from people import MobilePerson, WebPerson
 from timeline import keep_timeline
 
