@@ -5,20 +5,12 @@ import { startStack } from './start-stack.ts';
 
 /** Addresses that can be learnt by heart; another network when they are taken. */
 const NETWORK = '127.10.0';
-const SAME_SIGNAL_MS = 1_000;
 
 /** `npm run stack`: the whole deployment on this machine, with the demo catalogue, until Ctrl-C. */
 async function main(): Promise<void> {
+  // Again and again: one Ctrl-C comes twice, from the terminal and from npm.
   const ending = new Promise<void>((resolve) => {
-    let firstMs: number | null = null;
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.on(signal, () => {
-        firstMs ??= performance.now();
-        resolve();
-        // Who cannot wait: all is killed once this process is gone. One Ctrl-C comes twice, from the terminal and from npm.
-        if (performance.now() - firstMs > SAME_SIGNAL_MS) process.exit(130);
-      });
-    }
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
   });
   await provision();
   const starting = startStack({ network: NETWORK, onProgress: (text) => console.log(text) });

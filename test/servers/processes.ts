@@ -9,9 +9,10 @@ export type ProcessInfo = {
   traces: string;
 };
 
-/** Every process that still runs. Zombies are left out: in a container nobody may ever reap them. */
-export function listProcesses(): ProcessInfo[] {
-  return process.platform === 'linux' ? listFromProc() : listFromPs();
+/** Every process that still runs, or those `among` some. Zombies are left out: in a container nobody may ever reap them. */
+export function listProcesses(among?: readonly number[]): ProcessInfo[] {
+  if (process.platform === 'linux') return listFromProc(among ?? pidsInProc());
+  return listFromPs().filter(({ pid }) => among?.includes(pid) ?? true);
 }
 
 /** `pid` itself, then everything below it. */
@@ -35,22 +36,25 @@ export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void
   }
 }
 
-function listFromProc(): ProcessInfo[] {
+function pidsInProc(): number[] {
+  return readdirSync('/proc').flatMap((entry) => (/^\d+$/.test(entry) ? [Number(entry)] : []));
+}
+
+function listFromProc(pids: readonly number[]): ProcessInfo[] {
   const found: ProcessInfo[] = [];
-  for (const entry of readdirSync('/proc')) {
-    if (!/^\d+$/.test(entry)) continue;
-    const stat = readOrEmpty(() => readFileSync(`/proc/${entry}/stat`, 'utf8'));
+  for (const pid of pids) {
+    const stat = readOrEmpty(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
     // The name in brackets may hold spaces and brackets of its own, so fields are counted from the last one.
     const [state, parentPid] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (!state || state === 'Z' || state === 'X' || !parentPid) continue;
-    const command = readOrEmpty(() => readFileSync(`/proc/${entry}/cmdline`, 'utf8'))
+    const command = readOrEmpty(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
       .replaceAll('\0', ' ')
       .trim();
     if (!command) continue;
-    const environment = readOrEmpty(() => readFileSync(`/proc/${entry}/environ`, 'utf8'));
-    const directory = readOrEmpty(() => readlinkSync(`/proc/${entry}/cwd`));
+    const environment = readOrEmpty(() => readFileSync(`/proc/${pid}/environ`, 'utf8'));
+    const directory = readOrEmpty(() => readlinkSync(`/proc/${pid}/cwd`));
     found.push({
-      pid: Number(entry),
+      pid,
       parentPid: Number(parentPid),
       command,
       traces: `${command}\n${environment}\n${directory}`,

@@ -95,7 +95,7 @@ export function createServerProcess(options: ServerProcessOptions): ServerProces
     signalAll(pids, 'SIGCONT');
     // Killed: the whole tree at once. Asked to end: the server tells its own children.
     signalAll(signal === 'SIGKILL' ? pids : pids.slice(0, 1), signal);
-    const isGone = () => !isUp() && !listProcesses().some(({ pid }) => pids.includes(pid));
+    const isGone = () => !isUp() && listProcesses(pids).length === 0;
     try {
       await waitFor(`${name} to end`, isGone, { deadlineMs: STOP_MS, everyMs: 20 });
     } catch {
