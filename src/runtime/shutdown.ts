@@ -18,8 +18,8 @@ export interface SignalOptions {
 
 /**
  * Runs `drain` once on SIGTERM or SIGINT and exits 0, or 1 when it failed or took over `timeoutMs`. A second signal
- * exits at once. SIGHUP reloads, or is logged and ignored; from a terminal that was closed it is the end, as for any
- * program. Only entry points call this.
+ * exits at once. SIGHUP reloads, or is logged and ignored; from a terminal that was closed it is the end at once, as for
+ * any program. Only entry points call this.
  */
 export function exitOnSignal(options: SignalOptions): { isDraining(): boolean } {
   const { logger, timeoutMs, signals = ['SIGTERM', 'SIGINT'] } = options;
@@ -56,8 +56,12 @@ export function exitOnSignal(options: SignalOptions): { isDraining(): boolean } 
 
   const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor));
   process.on('SIGHUP', (signal) => {
-    if (terminals.length > 0 && !terminals.some((descriptor) => isatty(descriptor))) onSignal(signal);
-    else if (drainingSince !== null || options.reload()) return;
+    if (terminals.length > 0 && !terminals.some((descriptor) => isatty(descriptor))) {
+      // Neither a line of the log nor an exit of Node's own works without the terminal they began with.
+      options.beforeForcedExit?.();
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
+    } else if (drainingSince !== null || options.reload()) return;
     else logger.warn({ signal }, 'ignored: this process cannot be replaced while it runs; restart it to load anew');
   });
   for (const signal of signals) process.on(signal, onSignal);

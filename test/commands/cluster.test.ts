@@ -161,7 +161,7 @@ describe('processes on one port', { timeout: TIMEOUT_MS }, () => {
   });
 
   it('are replaced when one is killed, the others answering, and the whole says what is missing', async () => {
-    const [victim = 0, other = 0] = api.apiProcesses();
+    const [victim, other] = twoOf(api.apiProcesses());
     process.kill(victim, 'SIGKILL');
     await waitFor('its loss to show', async () => (await readiness(api)).problem === '1 of 2 ready', { everyMs: 20 });
     expect(await readiness(api)).toEqual({ status: 200, problem: '1 of 2 ready' });
@@ -201,7 +201,7 @@ describe('processes on one port', { timeout: TIMEOUT_MS }, () => {
   });
 
   it('that hang neither hold up the metrics nor last', async () => {
-    const [victim = 0] = api.apiProcesses();
+    const [victim] = twoOf(api.apiProcesses());
     const before = await answersCounted(api);
     expect(before).toBeGreaterThan(0);
     await logs(api, 'an API process hangs', () => process.kill(victim, 'SIGSTOP'));
@@ -285,6 +285,12 @@ function startProbing(url: string): { stop(): Promise<readonly (number | string)
       return answers;
     },
   };
+}
+
+/** Never a 0 for one that is not there: `kill` takes it for the whole group. */
+function twoOf([one, two]: readonly number[]): [number, number] {
+  if (one === undefined || two === undefined) throw new Error('there are no two processes');
+  return [one, two];
 }
 
 function isRunning(pid: number): boolean {
