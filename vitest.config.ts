@@ -1,6 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
 const INTEGRATION = '**/*.integration.test.ts';
+/** Whole deployments, several processes each: one at a time, or they keep each other from answering in time. */
+const SYSTEMS = [
+  'deploy/**/*.integration.test.ts',
+  'test/load/*.test.ts',
+  'test/commands/cluster.test.ts',
+  'test/end-to-end/rolling-restart.test.ts',
+];
 const CODE = '{src,worker,bench,deploy,scripts,examples}';
 
 export default defineConfig({
@@ -27,10 +34,23 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts', `${CODE}/${INTEGRATION}`],
+          exclude: [...SYSTEMS, '**/node_modules/**'],
           globalSetup: ['test/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'systems',
+          include: SYSTEMS,
+          globalSetup: ['test/global-setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
