@@ -68,10 +68,10 @@ beforeAll(async () => {
   }));
   const upsert = 'mutation ($items: [ItemInput!]!) { upsertItems(items: $items) { userErrors { code } } }';
   await ask(system, upsert, { items }, asAdmin);
-  result = await load('item-', 6);
+  result = await load('item-', 10);
   ledger = readLedger(output);
   await waitFor('what was accepted to be recorded', async () => (await recorded()).length >= accepted().length);
-});
+}, 240_000);
 afterAll(() => system[Symbol.asyncDispose]());
 
 it('people on the web and on phones are served by two Locust processes, and every request is in the timeline', () => {
