@@ -79,7 +79,7 @@ export function createOutboxSource({ database, prefetch, pollMs, logger }: Outbo
           out.set(seq, { delivery, attempts: redeliveries });
           onDelivery(delivery);
         }
-        if (out.size >= prefetch) onFull();
+        if (found > 0 && out.size >= prefetch) onFull();
       } catch (error) {
         if (well || !(error instanceof UnavailableError)) logger.warn({ error }, 'the outbox cannot be read');
         well = false;
