@@ -82,7 +82,9 @@ async function logs(
 /** The sum that the metrics page shows for answers with status 200. */
 async function answersCounted(api: RunningCommand): Promise<number> {
   const page = await (await fetch(`${api.metricsUrl}/metrics`)).text();
-  return Number(/^groundswell_http_requests_total\{status="200"\} (\d+)$/m.exec(page)?.[1]);
+  // A line for each route.
+  const lines = page.matchAll(/^groundswell_http_requests_total\{[^}]*status="200"[^}]*\} (\d+)$/gm);
+  return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 /** Sends its body only when told to: until then it is in flight. */
