@@ -4,13 +4,30 @@ import { provision } from './servers/provision.ts';
 import { startSharedServers } from './servers/shared-servers.ts';
 import { testRunId } from './servers/test-run.ts';
 
-/** Once for a run with integration tests in it: gets what is missing, starts the shared servers, checks for leaks. */
+interface SharedSetup {
+  projects: number;
+  readonly started: ReturnType<typeof startSharedServers>;
+}
+
+declare global {
+  // Every project evaluates this module anew: only the global object is common to them.
+  var groundswellTestSetup: SharedSetup | undefined;
+}
+
+/**
+ * Once for a run with integration tests in it, however many projects they are in: gets what is missing, starts the
+ * shared servers, and checks for leaks when the last project is done.
+ */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  await provision();
   const runId = testRunId();
-  const { servers, stop } = await startSharedServers();
+  const shared = (globalThis.groundswellTestSetup ??= { projects: 0, started: provision().then(startSharedServers) });
+  shared.projects += 1;
+  const { servers, stop } = await shared.started;
   project.provide('sharedServers', servers);
   return async () => {
+    shared.projects -= 1;
+    if (shared.projects > 0) return;
+    globalThis.groundswellTestSetup = undefined;
     await stop();
     const leaked = await endLeakedProcesses(runId);
     if (leaked.length === 0) return;
