@@ -8,6 +8,8 @@ import { createPacker, type Pack } from './rabbitmq-packs.ts';
 import { declareTopology } from './rabbitmq-topology.ts';
 
 const DEFAULT_MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
+/** So many calls are not held until the end of the turn: the broker works while the turn goes on. */
+const SEND_AT_CALLS = 16;
 const FIRST_CONNECT_MS = 1_500;
 /** A broker that confirms nothing for so long after a missed deadline gets a new connection, on another node if there is one. */
 const REPLACE_STALLED_AFTER_MS = 3_000;
@@ -51,7 +53,7 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
   const { queueName, deadlineMs, maxInFlight, logger } = options;
   const maxInFlightBytes = options.maxInFlightBytes ?? DEFAULT_MAX_IN_FLIGHT_BYTES;
   const inFlight = new Set<Call>();
-  /** Published in this turn; sent at its end. */
+  /** Published in this turn; sent at its end at the latest. */
   const gathered = new Set<Call>();
   const waiting = new Set<Call>();
   let bodiesInFlight = 0;
@@ -270,6 +272,7 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
         };
         if (gathered.size === 0) setImmediate(sendGathered);
         gathered.add(call);
+        if (gathered.size === SEND_AT_CALLS) sendGathered();
         watchDeadline();
       });
     },

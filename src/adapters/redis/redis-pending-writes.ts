@@ -10,22 +10,22 @@ const MAX_PER_VIEWER = 1_000;
 const DEADLINE_MS = 100;
 /** Redis runs a script to its end: this many take about 2 ms. */
 const MAX_PER_SCRIPT = 500;
+/** So many calls are not held until the end of the turn: Redis works while the turn goes on. */
+const SEND_AT_CALLS = 16;
 
 /**
  * ARGV: viewer, id and message of each. The message is kept under its id, the first one wins; the viewer's set holds ids,
- * which sort by time, so that the newest are at its end. One call takes all that was accepted in the same turn.
+ * which sort by time, so that the newest are at its end. It is cut for one id in sixteen, by the last digit of the id: reads take
+ * no more than its end anyway.
  */
 const ADD = `
-local viewers = {}
 for i = 1, #ARGV, 3 do
-  redis.call('SET', 'groundswell:pending:' .. ARGV[i + 1], ARGV[i + 2], 'NX', 'EX', ${KEEP_SECONDS})
+  local id = ARGV[i + 1]
+  redis.call('SET', 'groundswell:pending:' .. id, ARGV[i + 2], 'NX', 'EX', ${KEEP_SECONDS})
   local set = 'groundswell:pending-of:' .. ARGV[i]
-  redis.call('ZADD', set, 0, ARGV[i + 1])
-  viewers[set] = true
-end
-for set in pairs(viewers) do
-  redis.call('ZREMRANGEBYRANK', set, 0, ${-MAX_PER_VIEWER - 1})
+  redis.call('ZADD', set, 0, id)
   redis.call('EXPIRE', set, ${KEEP_SECONDS})
+  if string.sub(id, -1) == '0' then redis.call('ZREMRANGEBYRANK', set, 0, ${-MAX_PER_VIEWER - 1}) end
 end`;
 
 /** ARGV: viewer and id of each. What another viewer sent under the same id stays. */
@@ -57,6 +57,12 @@ export function createRedisPendingWrites(redis: RedisConnection): PendingWrites 
     for (const { done } of batch) done();
   }
 
+  function flush(): void {
+    const batch = waiting;
+    waiting = [];
+    if (batch.length > 0) void addAll(batch);
+  }
+
   async function idsOf(viewer: string): Promise<string[]> {
     return redis.run((client) => client.zRange(setOf(viewer), -MAX_PER_VIEWER, -1), DEADLINE_MS);
   }
@@ -71,12 +77,8 @@ export function createRedisPendingWrites(redis: RedisConnection): PendingWrites 
     add(interactions) {
       return new Promise((done) => {
         waiting.push({ interactions, done });
-        if (waiting.length > 1) return;
-        setImmediate(() => {
-          const batch = waiting;
-          waiting = [];
-          void addAll(batch);
-        });
+        if (waiting.length === SEND_AT_CALLS) flush();
+        if (waiting.length === 1) setImmediate(flush);
       });
     },
     async ofViewer(viewer) {

@@ -8,15 +8,12 @@ import {
 import type { TextCache } from '../../cache/cache.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
-import { createCachePolicyPlugin } from './cache-policy.ts';
+import { createAnswerPlugin } from './answer-plugin.ts';
 import type { ApiContext } from './context.ts';
-import { createErrorStatusPlugin } from './error-status.ts';
 import { createFormatError } from './format-error.ts';
 import { loadSchemaText } from './load-schema.ts';
 import type { ApolloLimits } from '../limits/query-limits.ts';
-import { createOperationMetricsPlugin } from './operation-metrics.ts';
 import { resolvers } from './resolvers/resolvers.ts';
-import { createResponseCachePlugin } from './response-cache.ts';
 
 export interface ApolloServerSettings {
   /** Holds whole answers. */
@@ -54,10 +51,7 @@ export function createApolloServer(settings: ApolloServerSettings): ApolloServer
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginSchemaReportingDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
-      createOperationMetricsPlugin({ metrics, listed: settings.operationNames }),
-      createErrorStatusPlugin(),
-      createResponseCachePlugin({ cache, metrics }),
-      createCachePolicyPlugin(),
+      createAnswerPlugin({ cache, metrics, listed: settings.operationNames }),
       ...(settings.plugins ?? []),
     ],
   });

@@ -1,4 +1,4 @@
-import type { ApolloServerPlugin, GraphQLRequestListener } from '@apollo/server';
+import type { GraphQLRequestContextWillSendResponse } from '@apollo/server';
 import {
   getDirectiveValues,
   getNamedType,
@@ -100,35 +100,23 @@ function hintOf(schema: GraphQLSchema, node: Annotated | undefined): Hint {
   return getDirectiveValues(directive, { directives }) ?? {};
 }
 
-/** Gives each answer its policy, and the header that says so to caches outside. In place of Apollo's cache control plugin. */
-export function createCachePolicyPlugin(): ApolloServerPlugin<ApiContext> {
-  return {
-    async requestDidStart() {
-      return LISTENER;
-    },
-  };
+/** Gives an answer that was executed its policy. Without one an answer is not kept. In place of Apollo's cache control plugin. */
+export function restrictCaching({ schema, document, operation, contextValue, overallCachePolicy }: Answered): void {
+  if (document === undefined || operation?.operation !== 'query') return;
+  const { maxAge, scope } = cachePolicyOf(schema, document, operation);
+  overallCachePolicy.restrict({ maxAge: Math.min(maxAge, contextValue.freshness.ttlMs() / 1_000), scope });
 }
 
-/** One for all requests: it holds nothing. */
-const LISTENER: GraphQLRequestListener<ApiContext> = {
-  async executionDidStart({ schema, document, operation, contextValue, overallCachePolicy }) {
-    // Without a policy an answer is not kept.
-    if (operation?.operation !== 'query') return undefined;
-    return {
-      async executionDidEnd() {
-        const { maxAge, scope } = cachePolicyOf(schema, document, operation);
-        overallCachePolicy.restrict({ maxAge: Math.min(maxAge, contextValue.freshness.ttlMs() / 1_000), scope });
-      },
-    };
-  },
-  async willSendResponse({ response, overallCachePolicy }) {
-    const policy = overallCachePolicy.policyIfCacheable();
-    const failed = response.body.kind !== 'single' || response.body.singleResult.errors !== undefined;
-    const keep = policy !== null && policy.scope === 'PUBLIC' && policy.maxAge > 0 && !failed;
-    // Whole seconds are the least that HTTP can say.
-    response.http.headers.set(
-      'cache-control',
-      keep ? `public, max-age=${Math.ceil(policy.maxAge)}` : 'private, no-store',
-    );
-  },
-};
+/** Says to caches outside what the policy is. */
+export function setCacheControl({ response, overallCachePolicy }: Answered): void {
+  const policy = overallCachePolicy.policyIfCacheable();
+  const failed = response.body.kind !== 'single' || response.body.singleResult.errors !== undefined;
+  const keep = policy !== null && policy.scope === 'PUBLIC' && policy.maxAge > 0 && !failed;
+  // Whole seconds are the least that HTTP can say.
+  response.http.headers.set(
+    'cache-control',
+    keep ? `public, max-age=${Math.ceil(policy.maxAge)}` : 'private, no-store',
+  );
+}
+
+type Answered = GraphQLRequestContextWillSendResponse<ApiContext>;

@@ -1,5 +1,4 @@
-import type { ApolloServerPlugin, GraphQLRequestListener } from '@apollo/server';
-import type { ApiContext } from './context.ts';
+import type { GraphQLResponse } from '@apollo/server';
 
 const STATUS: ReadonlyMap<unknown, number> = new Map([
   ['BAD_USER_INPUT', 400],
@@ -12,25 +11,14 @@ const STATUS: ReadonlyMap<unknown, number> = new Map([
 ]);
 
 /** An answer without any data has the status of its worst error; one with some data is 200. */
-export function createErrorStatusPlugin(): ApolloServerPlugin<ApiContext> {
-  return {
-    async requestDidStart() {
-      return LISTENER;
-    },
-  };
+export function setErrorStatus({ body, http }: GraphQLResponse<unknown>): void {
+  if (body.kind !== 'single') return;
+  const { data, errors } = body.singleResult;
+  if (errors === undefined || (data !== null && data !== undefined)) return;
+  for (const { extensions } of errors) {
+    const status = STATUS.get(extensions?.['code']);
+    if (status !== undefined && status > (http.status ?? 0)) http.status = status;
+    const retryAfterSeconds = extensions?.['retryAfterSeconds'];
+    if (typeof retryAfterSeconds === 'number') http.headers.set('retry-after', String(retryAfterSeconds));
+  }
 }
-
-/** One for all requests: it holds nothing. */
-const LISTENER: GraphQLRequestListener<ApiContext> = {
-  async willSendResponse({ response }) {
-    if (response.body.kind !== 'single') return;
-    const { data, errors } = response.body.singleResult;
-    if (errors === undefined || (data !== null && data !== undefined)) return;
-    for (const { extensions } of errors) {
-      const status = STATUS.get(extensions?.['code']);
-      if (status !== undefined && status > (response.http.status ?? 0)) response.http.status = status;
-      const retryAfterSeconds = extensions?.['retryAfterSeconds'];
-      if (typeof retryAfterSeconds === 'number') response.http.headers.set('retry-after', String(retryAfterSeconds));
-    }
-  },
-};

@@ -4,7 +4,8 @@ import { ApolloServer } from '@apollo/server';
 import { describe, expect, it } from 'vitest';
 import { createMetrics } from '../../runtime/metrics.ts';
 import { packageRoot } from '../../runtime/package-root.ts';
-import { createOperationMetricsPlugin, OUR_OPERATIONS } from './operation-metrics.ts';
+import type { ApiContext } from './context.ts';
+import { createOperationMetrics, OUR_OPERATIONS } from './operation-metrics.ts';
 
 const typeDefs = `
   type Query { hello: String, broken: String, busy: String! }
@@ -20,13 +21,16 @@ function failing(code: string) {
 async function counted(documents: readonly string[], names: readonly string[] = []) {
   const metrics = createMetrics();
   const listed = new Set(names);
-  const server = new ApolloServer({
+  const observe = createOperationMetrics({ metrics, listed: () => listed });
+  const server = new ApolloServer<ApiContext>({
     typeDefs,
     resolvers: {
       Query: { hello: () => 'world', broken: failing('SERVICE_UNAVAILABLE'), busy: failing('SERVICE_BUSY') },
       Mutation: { recordInteraction: () => 'done', upsertItems: () => 'done' },
     },
-    plugins: [createOperationMetricsPlugin({ metrics, listed: () => listed })],
+    plugins: [
+      { requestDidStart: async () => ({ willSendResponse: async (answered) => observe(answered, performance.now()) }) },
+    ],
   });
   await server.start();
   for (const query of documents) await server.executeOperation({ query });

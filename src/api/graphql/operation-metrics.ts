@@ -1,4 +1,4 @@
-import type { ApolloServerPlugin } from '@apollo/server';
+import type { GraphQLRequestContextWillSendResponse } from '@apollo/server';
 import { Kind, type GraphQLFormattedError, type OperationDefinitionNode } from 'graphql';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { ApiContext } from './context.ts';
@@ -24,6 +24,12 @@ const OUR_FAULTS: ReadonlySet<unknown> = new Set(['INTERNAL_SERVER_ERROR', 'SERV
 
 export type OperationOutcome = 'ok' | 'refused' | 'partial' | 'fault';
 
+/** `startedAtMs` on the clock of `performance`. */
+export type OperationMetrics = (
+  answered: GraphQLRequestContextWillSendResponse<ApiContext>,
+  startedAtMs: number,
+) => void;
+
 /** The metrics of one operation, found once per document. */
 interface Meter {
   /** The names it was made by: a reloaded manifest may name the operation. */
@@ -37,11 +43,11 @@ interface Meter {
  * Counts and times operations. The name is the one that the document gives the operation; where clients may send any
  * document, they may use a registered name for another one.
  */
-export function createOperationMetricsPlugin(options: {
+export function createOperationMetrics(options: {
   readonly metrics: Pick<Metrics, 'operations' | 'operationDuration'>;
   /** The names in the persisted manifests, the same set until they change. */
   readonly listed: () => ReadonlySet<string>;
-}): ApolloServerPlugin<ApiContext> {
+}): OperationMetrics {
   const { operations, operationDuration } = options.metrics;
   const meters = new WeakMap<OperationDefinitionNode, Meter>();
   const used = new Set(OUR_OPERATIONS);
@@ -80,22 +86,15 @@ export function createOperationMetricsPlugin(options: {
     return meter;
   }
 
-  return {
-    async requestDidStart() {
-      const startedAtMs = performance.now();
-      return {
-        async willSendResponse({ operation, response, metrics }) {
-          if (response.body.kind !== 'single') return;
-          const { data, errors } = response.body.singleResult;
-          const meter = meterOf(operation);
-          const outcome = errors === undefined ? 'ok' : outcomeOf(data, errors);
-          meter.outcomes[outcome].inc();
-          if (outcome === 'refused' || outcome === 'fault') return;
-          const seconds = (performance.now() - startedAtMs) / 1_000;
-          (metrics.responseCacheHit === true ? meter.cached : meter.run).observe(seconds);
-        },
-      };
-    },
+  return ({ operation, response, metrics }, startedAtMs) => {
+    if (response.body.kind !== 'single') return;
+    const { data, errors } = response.body.singleResult;
+    const meter = meterOf(operation);
+    const outcome = errors === undefined ? 'ok' : outcomeOf(data, errors);
+    meter.outcomes[outcome].inc();
+    if (outcome === 'refused' || outcome === 'fault') return;
+    const seconds = (performance.now() - startedAtMs) / 1_000;
+    (metrics.responseCacheHit === true ? meter.cached : meter.run).observe(seconds);
   };
 }
 

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { ApolloServerPlugin } from '@apollo/server';
+import type {
+  ApolloServerPlugin,
+  GraphQLRequestContext,
+  GraphQLRequestContextResponseForOperation,
+  GraphQLRequestContextWillSendResponse,
+  GraphQLResponse,
+} from '@apollo/server';
 import responseCachePlugin from '@apollo/server-plugin-response-cache';
 import { print, type DocumentNode, type OperationDefinitionNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
@@ -30,11 +36,26 @@ const MAX_SEEN_CHARACTERS = 8 * 1024 * 1024;
 
 const normalized = new WeakMap<OperationDefinitionNode, NormalizedOperation>();
 
-/** Whole public answers. Operations with any private or uncacheable field are neither looked up nor stored. */
-export function createResponseCachePlugin(options: {
+/** For one request whose operation may be kept: see `mayBeKept`. */
+export interface CachedAnswer {
+  /** The answer, or null on a miss. */
+  find(request: GraphQLRequestContextResponseForOperation<ApiContext>): Promise<GraphQLResponse | null>;
+  /** Puts the data into a found answer; keeps one that was executed. */
+  finish(answered: GraphQLRequestContextWillSendResponse<ApiContext>): Promise<void>;
+}
+
+/** Whether an answer may be kept: operations with any private or uncacheable field are neither looked up nor stored. */
+export function mayBeKept({ schema, document, operation }: GraphQLRequestContext<ApiContext>): boolean {
+  if (document === undefined || operation === undefined || operation === null) return false;
+  const { maxAge, scope } = cachePolicyOf(schema, document, operation);
+  return maxAge > 0 && scope === 'PUBLIC';
+}
+
+/** Whole public answers, by Apollo's plugin. */
+export function createResponseCache(options: {
   readonly cache: TextCache;
   readonly metrics: Pick<Metrics, 'responseCache'>;
-}): ApolloServerPlugin<ApiContext> {
+}): (request: GraphQLRequestContext<ApiContext>) => Promise<CachedAnswer> {
   const entries = createEntryCache(options.cache);
   const hits = options.metrics.responseCache.labels('hit');
   const misses = options.metrics.responseCache.labels('miss');
@@ -46,30 +67,22 @@ export function createResponseCachePlugin(options: {
       document === undefined || operation === undefined || operation === null
         ? ''
         : keyOf(document, operation, request.variables ?? {}, String(extra)),
-    shouldReadFromCache: async ({ schema, document, operation }) => {
-      if (document === undefined || operation === undefined || operation === null) return false;
-      const { maxAge, scope } = cachePolicyOf(schema, document, operation);
-      return maxAge > 0 && scope === 'PUBLIC';
-    },
   });
-  return {
-    async requestDidStart(requestContext) {
-      const listener = await plugin.requestDidStart?.(requestContext);
-      if (!listener) return listener;
-      return {
-        ...listener,
-        async willSendResponse(context) {
-          if (context.metrics.responseCacheHit === true) {
-            hits.inc();
-            const { body } = context.response;
-            if (body.kind === 'single') body.singleResult.data = entries.dataOf(body.singleResult.data);
-          } else if (context.overallCachePolicy.policyIfCacheable() !== null) {
-            misses.inc();
-          }
-          await listener.willSendResponse?.(context);
-        },
-      };
-    },
+  return async (request) => {
+    const listener = (await plugin.requestDidStart?.(request)) ?? {};
+    return {
+      find: async (context) => (await listener.responseForOperation?.(context)) ?? null,
+      async finish(context) {
+        if (context.metrics.responseCacheHit === true) {
+          hits.inc();
+          const { body } = context.response;
+          if (body.kind === 'single') body.singleResult.data = entries.dataOf(body.singleResult.data);
+        } else if (context.overallCachePolicy.policyIfCacheable() !== null) {
+          misses.inc();
+        }
+        await listener.willSendResponse?.(context);
+      },
+    };
   };
 }
 
