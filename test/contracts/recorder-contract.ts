@@ -33,6 +33,16 @@ export function describeRecorder(name: string, server: () => Promise<TestDatabas
       expect(await recording.totals()).toEqual(['a VIEW 1 1', 'a PURCHASE 1 1', 'b LIKE 1 1']);
     });
 
+    test('metadata is kept as it was sent, whatever characters are in it', async () => {
+      await using recording = await createRecording(await server(), ['a']);
+      const metadata = { 'a "key"': String.raw`back\slash, {brace}, "quote" and \"both\"`, list: [null, 'é\n😀', {}] };
+      const sent = [interaction({ metadata }), interaction({ metadata: 'NULL' }), interaction()];
+      await recording.recorder.record(entries(...sent));
+      const rows = await recording.sql('SELECT id::text, metadata FROM interactions');
+      const kept = new Map(rows.map((row) => [row['id'], row['metadata']]));
+      expect(sent.map(({ id }) => kept.get(id))).toEqual([metadata, 'NULL', null]);
+    });
+
     test('a person counts once per item, type and hour, and every event counts', async () => {
       await using recording = await createRecording(await server(), ['a']);
       const hour = Math.floor(Date.now() / HOUR) * HOUR - HOUR;
