@@ -27,6 +27,11 @@ export const CONFIG_VARIABLES = [
     "RabbitMQ's management API with user and password, for `doctor` and `top` alone",
   ),
   variable('QUEUE_NAME', 'groundswell.interactions', 'The quorum queue'),
+  variable(
+    'QUEUE_PARTITIONS',
+    '1',
+    'Quorum queues that items are spread over, each consumed by one worker at a time; at most 64',
+  ),
   variable('QUEUE_PREFETCH', '8000', 'Interactions a worker holds at a time; at least `RECORD_BATCH_MAX_ITEMS`'),
   variable('QUEUE_PUBLISH_DEADLINE_MS', '750', 'Without a confirm by then, the outbox takes the interaction'),
   variable(

@@ -42,6 +42,7 @@ export interface Config {
     /** For looking around; nothing depends on it. */
     readonly managementUrl: string | null;
     readonly name: string;
+    readonly partitions: number;
     readonly prefetch: number;
     readonly publishDeadlineMs: number;
     readonly maxInFlight: number;
@@ -148,6 +149,7 @@ export function parseConfig(
       amqpUrls: urls('AMQP_URL', ['amqp:', 'amqps:']),
       managementUrl: url('AMQP_MANAGEMENT_URL', ['http:', 'https:']),
       name: read('QUEUE_NAME') ?? '',
+      partitions: integer('QUEUE_PARTITIONS', 1, 64, 1),
       prefetch: integer('QUEUE_PREFETCH', 1, 65_535, 65_535),
       publishDeadlineMs: integer('QUEUE_PUBLISH_DEADLINE_MS', 10, 60_000, 10),
       maxInFlight: integer('QUEUE_MAX_IN_FLIGHT', 1, 1_000_000, 1),
@@ -222,7 +224,8 @@ export function parseConfig(
       fault('SHUTDOWN_TIMEOUT_MS', 'must be more than SHUTDOWN_GRACE_MS');
     }
     if (queue.managementUrl !== null && queue.amqpUrls.length === 0) fault('AMQP_MANAGEMENT_URL', 'needs AMQP_URL');
-    if (Buffer.byteLength(queue.name) > 255) fault('QUEUE_NAME', 'has more than 255 bytes');
+    // The exchange of several partitions has a longer name.
+    if (Buffer.byteLength(queue.name) > 240) fault('QUEUE_NAME', 'has more than 240 bytes');
     if (config.retentionDays !== 0 && config.retentionDays < config.maxAgeDays) {
       fault('RETENTION_DAYS', 'must be 0 or at least MAX_AGE_DAYS, else what is accepted could not be kept');
     }

@@ -14,8 +14,8 @@ export async function watchParts(config: Config, logger: Logger): Promise<PartWa
     name: `replica ${index + 1}`,
     gauge: createReplicaGauge(url),
   }));
-  const { amqpUrls, name } = config.queue;
-  const queue = amqpUrls.length === 0 ? null : createRabbitmqGauge(amqpUrls, name);
+  const { amqpUrls, name: queueName, partitions } = config.queue;
+  const queue = amqpUrls.length === 0 ? null : createRabbitmqGauge(amqpUrls, { queueName, partitions });
   const { redisUrl } = config.cache;
 
   return {

@@ -115,7 +115,8 @@ interface OpenQueue {
 }
 
 async function openQueue(config: Config, database: Database, { logger, metrics }: WiringOptions): Promise<OpenQueue> {
-  const { amqpUrls: urls, name: queueName, prefetch, publishDeadlineMs: deadlineMs, maxInFlight } = config.queue;
+  const { amqpUrls: urls, name: queueName, partitions, prefetch, publishDeadlineMs: deadlineMs } = config.queue;
+  const { maxInFlight } = config.queue;
   const outbox = measureQueue('outbox', createOutboxQueue(database), metrics);
   const outboxSource = (pollMs: number): DeliverySource => createOutboxSource({ database, prefetch, pollMs, logger });
   if (urls.length === 0) {
@@ -126,11 +127,11 @@ async function openQueue(config: Config, database: Database, { logger, metrics }
       close: async () => undefined,
     };
   }
-  const rabbitmq = await connectRabbitmqQueue({ urls, queueName, deadlineMs, maxInFlight, logger });
+  const rabbitmq = await connectRabbitmqQueue({ urls, queueName, partitions, deadlineMs, maxInFlight, logger });
   return {
     queue: createFallbackQueue({ first: measureQueue('rabbitmq', rabbitmq, metrics), second: outbox }),
     createSources: () => [
-      createRabbitmqSource({ urls, queueName, prefetch, logger }),
+      createRabbitmqSource({ urls, queueName, partitions, prefetch, logger }),
       outboxSource(OUTBOX_FALLBACK_POLL_MS),
     ],
     probes: [{ name: 'rabbitmq', required: false, check: async () => rabbitmq.fault() }],

@@ -137,7 +137,7 @@ export function describeQueueContract(name: string, setup: () => Promise<QueueUn
     });
 
     it('says when it hands out no more until some are settled', async () => {
-      await publishEach(numbered(3));
+      await publishEach(ofOneItem(3));
       const few = await consume(1);
       await waitFor('the first delivery', () => few.got.length === 1 && few.fulls() === 1);
       await settle(few.source, few.got);
@@ -149,7 +149,7 @@ export function describeQueueContract(name: string, setup: () => Promise<QueueUn
     });
 
     it('tells how much waits, and shows the oldest or nothing', async () => {
-      await publishEach(numbered(5));
+      await publishEach(ofOneItem(5));
       const { source, got } = await consume(1);
       await waitFor('a delivery', () => got.length === 1);
       // What is handed out is still in the outbox, and no longer in a broker's queue.
@@ -223,6 +223,11 @@ export function describeQueueContract(name: string, setup: () => Promise<QueueUn
 
 function numbered(count: number): Buffer[] {
   return Array.from({ length: count }, (_, index) => Buffer.from(`message ${index}`));
+}
+
+/** A queue in several parts hands out at least one of each at a time; what is about one item is in one part. */
+function ofOneItem(count: number): Buffer[] {
+  return Array.from({ length: count }, (_, index) => Buffer.from(JSON.stringify({ item: 'one', index })));
 }
 
 function textOf(body: Uint8Array): string {

@@ -18,7 +18,11 @@ declare module 'vitest' {
 
 /** One RabbitMQ, one Redis, one Postgres with one replica. */
 export async function startSharedServers(): Promise<{ servers: SharedServers; stop: () => Promise<void> }> {
-  const starting = [startRabbitmq(), startRedis(), startPostgres({ replicas: 1 })] as const;
+  const starting = [
+    startRabbitmq({ plugins: ['rabbitmq_consistent_hash_exchange'] }),
+    startRedis(),
+    startPostgres({ replicas: 1 }),
+  ] as const;
   const stop = async () => {
     for (const outcome of await Promise.allSettled(starting)) {
       if (outcome.status === 'fulfilled') await outcome.value.stop();

@@ -2,6 +2,7 @@ import { connect, type ChannelModel } from 'amqplib';
 import { withDeadline } from '../../runtime/deadline.ts';
 import type { Looked, QueueGauges } from '../../top/part-gauges.ts';
 import { attempt, reasonOf } from './rabbitmq-attempt.ts';
+import { layoutOf } from './rabbitmq-partitions.ts';
 
 const DEADLINE_MS = 3_000;
 
@@ -10,8 +11,11 @@ export interface RabbitmqGauge {
   close(): Promise<void>;
 }
 
-/** How deep the queue is, asked on a connection that is kept; after a failure the next node is tried. */
-export function createRabbitmqGauge(urls: readonly string[], queueName: string): RabbitmqGauge {
+/** How deep the queue is, all its partitions together, asked on a connection that is kept; after a failure the next node is tried. */
+export function createRabbitmqGauge(
+  urls: readonly string[],
+  { queueName, partitions }: { readonly queueName: string; readonly partitions: number },
+): RabbitmqGauge {
   let connection: ChannelModel | undefined;
   let node = 0;
 
@@ -27,9 +31,16 @@ export function createRabbitmqGauge(urls: readonly string[], queueName: string):
 
   async function lookOnce(): Promise<QueueGauges> {
     connection ??= await open();
-    const found = await attempt(connection, (channel) => channel.checkQueue(queueName));
-    if (!found.ok) throw new Error(found.reason);
-    return { ready: found.value.messageCount, consumers: found.value.consumerCount };
+    let ready = 0;
+    let consumers = 0;
+    for (const name of new Set([queueName, ...layoutOf(queueName, partitions).queues.map(({ name }) => name)])) {
+      const found = await attempt(connection, (channel) => channel.checkQueue(name));
+      if (!found.ok) throw new Error(found.reason);
+      ready += found.value.messageCount;
+      // Of a partition the broker counts one, and every worker consumes the single queue.
+      if (name === queueName) consumers = found.value.consumerCount;
+    }
+    return { ready, consumers };
   }
 
   async function close(): Promise<void> {

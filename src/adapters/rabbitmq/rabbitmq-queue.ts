@@ -4,7 +4,8 @@ import type { InteractionQueue } from '../../interactions/queue.ts';
 import { DeadlineError, UnavailableError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { keepConnected } from './rabbitmq-link.ts';
-import { createPacker, type Pack } from './rabbitmq-packs.ts';
+import type { Pack } from './rabbitmq-packs.ts';
+import { createRoutedPacker, layoutOf } from './rabbitmq-partitions.ts';
 import { declareTopology } from './rabbitmq-topology.ts';
 
 const DEFAULT_MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
@@ -16,6 +17,8 @@ const REPLACE_STALLED_AFTER_MS = 3_000;
 export interface RabbitmqQueueOptions {
   readonly urls: readonly string[];
   readonly queueName: string;
+  /** Not set: 1. */
+  readonly partitions?: number;
   /** From `publish` to the last confirm, waiting for a slot included. */
   readonly deadlineMs: number;
   /** Bodies published and not confirmed yet; `publish` waits for room. */
@@ -50,7 +53,8 @@ interface Call {
  * the first connection for a moment and then goes on without it.
  */
 export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promise<RabbitmqQueue> {
-  const { queueName, deadlineMs, maxInFlight, logger } = options;
+  const { deadlineMs, maxInFlight, logger } = options;
+  const layout = layoutOf(options.queueName, options.partitions ?? 1);
   const maxInFlightBytes = options.maxInFlightBytes ?? DEFAULT_MAX_IN_FLIGHT_BYTES;
   const inFlight = new Set<Call>();
   /** Published in this turn; sent at its end at the latest. */
@@ -113,17 +117,18 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
     gathered.clear();
     const target = channel;
     if (target === undefined) return;
-    const packer = createPacker<Call>();
+    const packer = createRoutedPacker<Call>(layout);
     for (const call of waiting) {
       if (!hasRoom(call)) break;
       waiting.delete(call);
       enter(call);
       call.unconfirmed = packer.add(call, call.bodies);
     }
-    for (const pack of packer.packs()) send(target, pack);
+    for (const pack of packer.packs()) send(target, pack.routingKey, pack);
   }
 
-  function send(target: ConfirmChannel, { content, options: properties, owners }: Pack<Call>): void {
+  function send(target: ConfirmChannel, routingKey: string, pack: Pack<Call>): void {
+    const { content, options: properties, owners } = pack;
     const onVerdict = (error: unknown): void => {
       // A missing error is a confirm. A nack is no fault of the connection: the queue is full, or its leader moved.
       if (error === null && stalled && target === channel) recovered();
@@ -136,7 +141,7 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
       if (left && waiting.size > 0) sendGathered();
     };
     try {
-      target.publish(queueName, queueName, content, properties, onVerdict);
+      target.publish(layout.exchange, routingKey, content, properties, onVerdict);
     } catch (error) {
       // The channel is closing. What was written gets its verdict, the rest none.
       for (const call of owners) {
@@ -215,12 +220,12 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
         alarm = null;
         logger.info('RabbitMQ takes messages again');
       });
-      await declareTopology(opening, queueName, logger);
+      await declareTopology(opening, layout, logger);
       const created = await opening.createConfirmChannel();
       created.on('error', (error) => link.reset(opening, error.message));
       created.on('close', () => link.reset(opening, 'channel closed'));
-      // The broker returns a message ahead of its confirm. All go to one queue, so one that found no way there speaks for
-      // all that are in flight: they fail, and reconnecting declares the binding again.
+      // The broker returns a message ahead of its confirm. All go to one queue, or are spread over those that are bound, so one
+      // that found no way speaks for all that are in flight: they fail, and reconnecting declares the bindings again.
       created.on('return', () => {
         failAll('a message could not be routed');
         link.reset(opening, 'a message could not be routed');

@@ -6,14 +6,22 @@ import type { Logger } from '../../runtime/logger.ts';
 import { createAckWindow, type AckWindow } from './rabbitmq-ack-window.ts';
 import { keepConnected } from './rabbitmq-link.ts';
 import { MAX_BODIES_PER_PACK, unpack } from './rabbitmq-packs.ts';
+import { layoutOf } from './rabbitmq-partitions.ts';
+import { beyondFairShare, createSubscription, type Subscription } from './rabbitmq-subscription.ts';
+import { leftoverPartitions } from './rabbitmq-leftovers.ts';
 import { declareTopology, onScratchChannel } from './rabbitmq-topology.ts';
 
 const CANCEL_DEADLINE_MS = 1_000;
 const DECLARE_DEADLINE_MS = 2_000;
+/** After a partition began to be served here, and again while there is more than one: whether others should have some. */
+const FIRST_REBALANCE_MS = 200;
+const REBALANCE_EVERY_MS = 1_000;
 
 export interface RabbitmqSourceOptions {
   readonly urls: readonly string[];
   readonly queueName: string;
+  /** Not set: 1. */
+  readonly partitions?: number;
   /** How many unsettled bodies there may be at most. */
   readonly prefetch: number;
   readonly logger: Logger;
@@ -28,6 +36,7 @@ interface Origin {
   readonly message: ConsumeMessage;
   /** The one it came over: no other can settle it. */
   readonly channel: Channel;
+  readonly subscription: Subscription;
   unsettled: number;
 }
 
@@ -40,60 +49,167 @@ interface Consumer {
   readonly connection: ChannelModel;
   readonly channel: Channel;
   readonly window: AckWindow;
-  tag: string | undefined;
-  unsettledMessages: number;
+  readonly hands: Hands;
+  readonly subscriptions: readonly Subscription[];
+  /** Unsettled messages of each subscription, at most. */
+  readonly prefetch: number;
+  activations: number;
+  rebalance: NodeJS.Timeout | undefined;
 }
 
 /**
  * Consumes with manual acknowledgement. A message that carries several bodies is acknowledged once all of them are, and comes
- * again whole when one is given back. What is unsettled when the connection ends, the broker hands out again. */
+ * again whole when one is given back. What is unsettled when the connection ends, the broker hands out again.
+ *
+ * Of several partitions every worker consumes each, and the broker serves one worker at a time. A worker with more than its
+ * share leaves some, one that nothing is in hand of, and stands at the end of the line again; so nothing is recorded by two workers at
+ * a time unless a worker loses its connection with a batch at work. The single queue, and partitions that a greater number of them
+ * left, are drained too, by all at once.
+ */
 export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySource<RabbitmqDelivery> {
-  const { urls, queueName, logger } = options;
+  const { urls, queueName, partitions = 1, logger } = options;
+  const partitionQueues = partitions === 1 ? [] : layoutOf(queueName, partitions).queues;
   // The broker counts messages. Where each holds a single body, few are made, and few in hand at a time will do.
-  const maxMessages = Math.max(1, Math.floor(options.prefetch / MAX_BODIES_PER_PACK));
+  const maxMessages = Math.floor(options.prefetch / MAX_BODIES_PER_PACK);
   let consumer: Consumer | undefined;
   let stopped = false;
   let link: ReturnType<typeof keepConnected> | undefined;
 
   async function consume(connection: ChannelModel, hands: Hands): Promise<void> {
-    await declareTopology(connection, queueName, logger);
+    await declareTopology(connection, layoutOf(queueName, 1), logger);
+    if (partitions > 1) await declareTopology(connection, layoutOf(queueName, partitions), logger);
+    const leftovers = await leftoverPartitions(connection, queueName, partitions);
+    if (leftovers.length > 0) logger.info({ leftovers }, 'draining queues of another QUEUE_PARTITIONS too');
     const channel = await connection.createChannel();
     channel.on('error', (error) => link?.reset(connection, error.message));
     channel.on('close', () => link?.reset(connection, 'channel closed'));
-    await channel.prefetch(maxMessages);
+    const subscriptions = [
+      createSubscription(queueName, false),
+      ...partitionQueues.map(({ name }) => createSubscription(name, true)),
+      ...leftovers.map((name) => createSubscription(name, false)),
+    ];
+    const prefetch = Math.max(1, Math.floor(maxMessages / subscriptions.length));
+    await channel.prefetch(prefetch);
     if (stopped) return;
-    const current: Consumer = { connection, channel, window: createAckWindow(), tag: undefined, unsettledMessages: 0 };
+    const current: Consumer = {
+      connection,
+      channel,
+      window: createAckWindow(),
+      hands,
+      subscriptions,
+      prefetch,
+      activations: 0,
+      rebalance: undefined,
+    };
     consumer = current;
-    const { consumerTag } = await channel.consume(queueName, (message) => {
-      if (message === null)
-        return link?.reset(connection, 'the consumer was cancelled: the queue is gone or has moved');
-      // After stop() they stay unsettled, and go back when the channel closes.
-      if (stopped) return;
-      handOut(message, current, hands);
-    });
-    current.tag = consumerTag;
+    for (const subscription of subscriptions) await subscribe(subscription, current);
   }
 
-  function handOut(message: ConsumeMessage, current: Consumer, { onDelivery, onFull }: Hands): void {
-    const { channel, window } = current;
+  async function subscribe(subscription: Subscription, current: Consumer): Promise<void> {
+    subscription.leaving = false;
+    subscription.activeSince = null;
+    const { consumerTag } = await current.channel.consume(subscription.queue, (message) => {
+      if (message === null)
+        return link?.reset(current.connection, 'the consumer was cancelled: the queue is gone or has moved');
+      // After stop() they stay unsettled, and go back when the channel closes.
+      if (stopped) return;
+      if (subscription.leaving) return giveBack(current, [message]);
+      handOut(message, subscription, current);
+    });
+    subscription.tag = consumerTag;
+  }
+
+  function handOut(message: ConsumeMessage, subscription: Subscription, current: Consumer): void {
+    const { channel, window, hands, prefetch } = current;
     const bodies = unpack(message.content, message.properties);
     if (bodies.length === 0) return window.settle([message], (last, upTo) => channel.ack(last, upTo));
+    if (subscription.activeSince === null) {
+      subscription.activeSince = current.activations += 1;
+      if (subscription.isPartition) rebalanceIn(FIRST_REBALANCE_MS, current);
+    }
     const redeliveries = redeliveriesOf(message);
-    const origin: Origin = { message, channel, unsettled: bodies.length };
-    current.unsettledMessages += 1;
-    for (const body of bodies) onDelivery({ body, redeliveries, outboxSeq: null, origin });
-    if (current.unsettledMessages >= maxMessages) onFull();
+    const origin: Origin = { message, channel, subscription, unsettled: bodies.length };
+    subscription.inHand += 1;
+    for (const body of bodies) hands.onDelivery({ body, redeliveries, outboxSeq: null, origin });
+    // One that can give no more is enough: the others may have nothing to give.
+    if (subscription.inHand + (subscription.held?.length ?? 0) >= prefetch) hands.onFull();
+  }
+
+  function rebalanceIn(delayMs: number, current: Consumer): void {
+    current.rebalance ??= setTimeout(() => {
+      current.rebalance = undefined;
+      rebalance(current).catch((error: unknown) => {
+        logger.debug({ error }, 'the partitions could not be shared out');
+        if (consumer === current) rebalanceIn(REBALANCE_EVERY_MS, current);
+      });
+    }, delayMs);
+  }
+
+  async function rebalance(current: Consumer): Promise<void> {
+    const active = current.subscriptions.filter(
+      ({ isPartition, activeSince, leaving }) => isPartition && activeSince !== null && !leaving,
+    );
+    if (active.length <= 1 || stopped || consumer !== current) return;
+    // Every worker consumes the single queue; of a partition the broker counts the one that it serves.
+    const { consumerCount: workers } = await onScratchChannel(current.connection, (channel) =>
+      channel.checkQueue(queueName),
+    );
+    for (const subscription of beyondFairShare(active, { partitions, workers })) {
+      subscription.held ??= [];
+      current.hands.onFull();
+      leaveIfIdle(subscription, current);
+    }
+    rebalanceIn(REBALANCE_EVERY_MS, current);
+  }
+
+  /** To the end of the line, once all that came is recorded. */
+  function leaveIfIdle(subscription: Subscription, current: Consumer): void {
+    const { held, tag, inHand } = subscription;
+    if (held === null || inHand > 0 || tag === undefined || current !== consumer) return;
+    subscription.held = null;
+    subscription.tag = undefined;
+    subscription.leaving = true;
+    const left = current.channel.cancel(tag);
+    // After the cancellation, or they would make room for more.
+    acknowledge(held);
+    left
+      .then(async () => {
+        if (!stopped && current === consumer) await subscribe(subscription, current);
+      })
+      .catch((error: unknown) => link?.reset(current.connection, wordsOf(error)));
+  }
+
+  function acknowledge(messages: readonly ConsumeMessage[]): void {
+    settle(messages, ({ channel, window }) => window.settle(messages, (message, upTo) => channel.ack(message, upTo)));
+  }
+
+  function giveBack({ channel, window }: Consumer, messages: readonly ConsumeMessage[]): void {
+    window.settle(messages, () => undefined);
+    for (const message of messages) channel.nack(message, false, true);
   }
 
   /** A write to a channel that is closing throws; its messages come again, so there is nothing to do. */
   function settle(messages: readonly ConsumeMessage[], write: (current: Consumer) => void): void {
     if (consumer === undefined || messages.length === 0) return;
-    consumer.unsettledMessages -= messages.length;
     try {
       write(consumer);
     } catch (error) {
       logger.debug({ error }, 'messages could not be settled: they come again');
     }
+  }
+
+  /** Calls `work` for each that is of this connection and whose message is not settled, and leaves what was waiting for that. */
+  function settleAll(deliveries: readonly RabbitmqDelivery[], work: (delivery: RabbitmqDelivery) => void): void {
+    const touched = new Set<Subscription>();
+    for (const delivery of deliveries) {
+      const { origin } = delivery;
+      if (origin.unsettled === 0 || !isCurrent(origin)) continue;
+      work(delivery);
+      if (origin.unsettled > 0) continue;
+      origin.subscription.inHand -= 1;
+      if (origin.subscription.held !== null) touched.add(origin.subscription);
+    }
+    if (consumer !== undefined) for (const subscription of touched) leaveIfIdle(subscription, consumer);
   }
 
   function isCurrent({ channel }: Origin): boolean {
@@ -108,55 +224,67 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
         purpose: 'consume',
         logger,
         onOpen: (connection) => consume(connection, { onDelivery, onFull }),
-        onLost: () => (consumer = undefined),
+        onLost() {
+          clearTimeout(consumer?.rebalance);
+          consumer = undefined;
+        },
       });
     },
     ack(deliveries) {
       const done: ConsumeMessage[] = [];
-      for (const { origin } of deliveries) {
-        if (origin.unsettled === 0) continue;
+      settleAll(deliveries, ({ origin }) => {
         origin.unsettled -= 1;
-        if (origin.unsettled === 0 && isCurrent(origin)) done.push(origin.message);
-      }
-      settle(done, ({ channel, window }) => window.settle(done, (message, upTo) => channel.ack(message, upTo)));
+        if (origin.unsettled > 0) return;
+        (origin.subscription.held ?? done).push(origin.message);
+      });
+      acknowledge(done);
     },
     requeue(deliveries) {
       const back: ConsumeMessage[] = [];
-      for (const { origin } of deliveries) {
-        if (origin.unsettled === 0) continue;
+      settleAll(deliveries, ({ origin }) => {
         origin.unsettled = 0;
-        if (isCurrent(origin)) back.push(origin.message);
-      }
-      settle(back, ({ channel, window }) => {
-        window.settle(back, () => undefined);
-        for (const message of back) channel.nack(message, false, true);
+        back.push(origin.message);
       });
+      settle(back, (current) => giveBack(current, back));
     },
     async stop() {
       stopped = true;
-      const current = consumer;
-      if (current?.tag === undefined) return;
-      await withDeadline(current.channel.cancel(current.tag), CANCEL_DEADLINE_MS, 'RabbitMQ').catch(() => undefined);
+      clearTimeout(consumer?.rebalance);
+      // A partition goes to the next worker when the channel closes: before, what is in hand would be at work in two.
+      const leaving = consumer?.subscriptions.filter(({ isPartition }) => !isPartition) ?? [];
+      const { channel } = consumer ?? {};
+      const cancelled = leaving.map(async ({ tag }) => (tag === undefined ? undefined : channel?.cancel(tag)));
+      await withDeadline(Promise.all(cancelled), CANCEL_DEADLINE_MS, 'RabbitMQ').catch(() => undefined);
     },
     async close() {
       stopped = true;
+      clearTimeout(consumer?.rebalance);
       const last = consumer;
+      // Recorded, but kept back while a partition was being given up.
+      for (const { held } of last?.subscriptions ?? []) acknowledge(held ?? []);
       // The channel goes first: acknowledgements that it has buffered would come after the connection's own goodbye.
       await link?.close(async () => last?.channel.close());
       consumer = undefined;
     },
     async backlog() {
-      const connection = consumer?.connection;
-      if (connection === undefined) throw new UnavailableError('RabbitMQ is away');
+      if (consumer === undefined) throw new UnavailableError('RabbitMQ is away');
+      const { connection, subscriptions } = consumer;
       try {
-        const declared = onScratchChannel(connection, (channel) => channel.checkQueue(queueName));
-        const { messageCount } = await withDeadline(declared, DECLARE_DEADLINE_MS, 'RabbitMQ');
-        return { depth: messageCount, oldest: null };
+        const counting = onScratchChannel(connection, async (channel) => {
+          let depth = 0;
+          for (const { queue } of subscriptions) depth += (await channel.checkQueue(queue)).messageCount;
+          return depth;
+        });
+        return { depth: await withDeadline(counting, DECLARE_DEADLINE_MS, 'RabbitMQ'), oldest: null };
       } catch (error) {
         throw new UnavailableError('RabbitMQ does not tell how long the queue is', error);
       }
     },
-    ready: () => !stopped && consumer?.tag !== undefined && link?.fault() === null,
+    ready: () =>
+      !stopped &&
+      link?.fault() === null &&
+      consumer !== undefined &&
+      consumer.subscriptions.every(({ tag, leaving }) => tag !== undefined || leaving),
   };
 }
 
@@ -164,4 +292,8 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
 function redeliveriesOf({ fields, properties }: ConsumeMessage): number {
   const count: unknown = properties.headers?.['x-delivery-count'];
   return Math.max(typeof count === 'number' ? count : 0, fields.redelivered ? 1 : 0);
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,26 +1,37 @@
 import type { Channel, ChannelModel } from 'amqplib';
 import type { Logger } from '../../runtime/logger.ts';
+import type { Layout } from './rabbitmq-partitions.ts';
 
 const ACCESS_REFUSED = 403;
 const PRECONDITION_FAILED = 406;
+/** To a consistent-hash exchange a binding key is the number of buckets the queue gets. */
+const CONSISTENT_HASH_WEIGHT = '1';
 
 /**
- * A durable direct exchange and a quorum queue, both under the queue's name. What exists already with other arguments,
- * or may not be declared by this user, is used as it is: a warning serves an operator better than a crash loop.
+ * A durable exchange and its quorum queues. What exists already with other arguments, or may not be declared by this user, is
+ * used as it is: a warning serves an operator better than a crash loop.
  */
-export async function declareTopology(connection: ChannelModel, queueName: string, logger: Logger): Promise<void> {
-  await declareOrUse(connection, logger, `exchange ${queueName}`, {
-    declare: (channel) => channel.assertExchange(queueName, 'direct', { durable: true }),
-    use: (channel) => channel.checkExchange(queueName),
+export async function declareTopology(connection: ChannelModel, layout: Layout, logger: Logger): Promise<void> {
+  const { exchange, exchangeType, queues } = layout;
+  await declareOrUse(connection, logger, `exchange ${exchange}`, {
+    declare: (channel) => channel.assertExchange(exchange, exchangeType, { durable: true }),
+    use: (channel) => channel.checkExchange(exchange),
   });
-  await declareOrUse(connection, logger, `queue ${queueName}`, {
-    declare: (channel) => channel.assertQueue(queueName, { durable: true, arguments: queueArguments(connection) }),
-    use: (channel) => channel.checkQueue(queueName),
-  });
-  await declareOrUse(connection, logger, `binding ${queueName}`, {
-    declare: (channel) => channel.bindQueue(queueName, queueName, queueName),
-    use: () => Promise.resolve(),
-  });
+  for (const { name } of queues) {
+    await declareOrUse(connection, logger, `queue ${name}`, {
+      declare: (channel) =>
+        channel.assertQueue(name, { durable: true, arguments: queueArguments(connection, exchangeType) }),
+      use: (channel) => channel.checkQueue(name),
+    });
+  }
+  // After all queues, so that a new exchange takes nothing for a part of its partitions only.
+  for (const { name } of queues) {
+    await declareOrUse(connection, logger, `binding ${name}`, {
+      declare: (channel) =>
+        channel.bindQueue(name, exchange, exchangeType === 'direct' ? exchange : CONSISTENT_HASH_WEIGHT),
+      use: () => Promise.resolve(),
+    });
+  }
 }
 
 interface Step {
@@ -57,13 +68,18 @@ function majorVersion(connection: ChannelModel): number {
   return Number.parseInt(connection.connection.serverProperties['version'], 10) || 0;
 }
 
-/** What the queue is declared with on this broker. */
-export function queueArguments(connection: ChannelModel): Record<string, string | number> {
+/** What a queue is declared with on this broker. */
+export function queueArguments(
+  connection: ChannelModel,
+  exchangeType: Layout['exchangeType'] = 'direct',
+): Record<string, string | number | boolean> {
   return {
     'x-queue-type': 'quorum',
     // A full queue refuses, and the publisher learns it; the default would drop the oldest.
     'x-overflow': 'reject-publish',
     // A worker that crashes again and again must not cost messages. 4.0 set a limit of 20; before there was none.
     ...(majorVersion(connection) >= 4 ? { 'x-delivery-limit': -1 } : {}),
+    // A partition is one worker's; the others that consume it stand by.
+    ...(exchangeType === 'direct' ? {} : { 'x-single-active-consumer': true }),
   };
 }

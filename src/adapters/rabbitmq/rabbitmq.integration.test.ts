@@ -7,6 +7,7 @@ import { waitFor } from '../../../test/servers/wait-for.ts';
 import type { Delivery, DeliverySource } from '../../interactions/queue.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
 import { createLogger } from '../../runtime/logger.ts';
+import { layoutOf } from './rabbitmq-partitions.ts';
 import { connectRabbitmqQueue, type RabbitmqQueue, type RabbitmqQueueOptions } from './rabbitmq-queue.ts';
 import { createRabbitmqSource } from './rabbitmq-source.ts';
 
@@ -14,27 +15,27 @@ const logger = createLogger('silent', 'test');
 const DEADLINE_MS = 700;
 const ignore = (): void => undefined;
 
-describeQueueContract('RabbitMQ', async () => {
-  const { url, queue: queueName } = testQueue();
-  const queue = await connectRabbitmqQueue({
-    urls: [url],
-    queueName,
-    deadlineMs: 10_000,
-    maxInFlight: 5_000,
-    logger,
+for (const partitions of [1, 4]) {
+  describeQueueContract(partitions === 1 ? 'RabbitMQ' : `RabbitMQ, ${partitions} partitions`, async () => {
+    const { url, queue: queueName } = testQueue();
+    const shared = { urls: [url], queueName, partitions, logger };
+    const queue = await connectRabbitmqQueue({ ...shared, deadlineMs: 10_000, maxInFlight: 5_000 });
+    const layouts = [layoutOf(queueName, partitions), layoutOf(queueName, 1)];
+    return {
+      queue,
+      createSource: ({ prefetch }) => createRabbitmqSource({ ...shared, prefetch }),
+      commit: () => Promise.resolve(),
+      closeQueue: () => queue.close(),
+      async dispose() {
+        await queue.close();
+        for (const { exchange, queues } of layouts) {
+          for (const { name } of queues) await withChannel(url, (channel) => channel.deleteQueue(name));
+          await withChannel(url, (channel) => channel.deleteExchange(exchange));
+        }
+      },
+    };
   });
-  return {
-    queue,
-    createSource: ({ prefetch }) => createRabbitmqSource({ urls: [url], queueName, prefetch, logger }),
-    commit: () => Promise.resolve(),
-    closeQueue: () => queue.close(),
-    async dispose() {
-      await queue.close();
-      await withChannel(url, (channel) => channel.deleteQueue(queueName));
-      await withChannel(url, (channel) => channel.deleteExchange(queueName));
-    },
-  };
-});
+}
 
 describe('RabbitMQ', () => {
   const ends: (() => Promise<unknown>)[] = [];

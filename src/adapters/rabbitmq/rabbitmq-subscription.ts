@@ -1,0 +1,33 @@
+import type { ConsumeMessage } from 'amqplib';
+
+/** One queue that a connection consumes. */
+export interface Subscription {
+  readonly queue: string;
+  /** Shared out among the workers, each partition to one of them at a time. */
+  readonly isPartition: boolean;
+  tag: string | undefined;
+  /** Messages handed out and not settled. */
+  inHand: number;
+  /**
+   * When the first message came since it consumes, by a count; null before. All workers consume every partition and the broker serves
+   * the first in line; nothing but a delivery tells a worker that this is itself, and it stays so until it leaves.
+   */
+  activeSince: number | null;
+  /** Being given up: what is recorded meanwhile, unacknowledged, so that no more than the prefetch comes. */
+  held: ConsumeMessage[] | null;
+  /** Given up: what still arrives goes back unseen. */
+  leaving: boolean;
+}
+
+export function createSubscription(queue: string, isPartition: boolean): Subscription {
+  return { queue, isPartition, tag: undefined, inHand: 0, activeSince: null, held: null, leaving: false };
+}
+
+/** Which to give up so that every worker can have its part: those that came last, as a newcomer is the more likely next in line. */
+export function beyondFairShare<S extends Pick<Subscription, 'activeSince'>>(
+  active: readonly S[],
+  { partitions, workers }: { readonly partitions: number; readonly workers: number },
+): readonly S[] {
+  const share = Math.ceil(partitions / Math.max(1, workers));
+  return active.toSorted((a, b) => (a.activeSince ?? 0) - (b.activeSince ?? 0)).slice(share);
+}
