@@ -7,6 +7,8 @@ const SYSTEMS = [
   'test/load/*.test.ts',
   'test/commands/cluster.test.ts',
   'test/end-to-end/rolling-restart.test.ts',
+  'test/end-to-end/broker-cluster.test.ts',
+  'test/end-to-end/members.test.ts',
 ];
 const CODE = '{src,worker,bench,deploy,scripts,examples}';
 

@@ -34,15 +34,16 @@ export async function applyMigrations(config: Config, logger: Logger): Promise<M
 /** What `npm run doctor` finds, part by part, each as soon as it is known. */
 export async function* examineParts(config: Config, logger: Logger): AsyncGenerator<Finding> {
   yield* examineDatabase(config, logger);
-  const { amqpUrls, managementUrl, name } = config.queue;
+  const { amqpUrls, managementUrl, name: queueName, partitions } = config.queue;
   if (amqpUrls.length === 0)
     yield { part: 'Queue', ok: true, text: 'the outbox table in Postgres (AMQP_URL is not set)' };
   for (const [index, url] of amqpUrls.entries()) {
     const part = amqpUrls.length === 1 ? 'RabbitMQ (AMQP_URL)' : `RabbitMQ (AMQP_URL, node ${index + 1})`;
-    yield await examineRabbitmq(part, url, name);
+    yield await examineRabbitmq(part, url, { queueName, partitions });
   }
   const [anyNode] = amqpUrls;
-  if (managementUrl !== null && anyNode !== undefined) yield await examineManagement(managementUrl, anyNode, name);
+  if (managementUrl !== null && anyNode !== undefined)
+    yield await examineManagement(managementUrl, anyNode, { queueName, partitions });
   if (config.cache.redisUrl === null)
     yield { part: 'Cache', ok: true, text: 'in memory, per process (REDIS_URL is not set)' };
   else yield await examineRedis(config.cache.redisUrl);

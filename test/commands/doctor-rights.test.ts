@@ -169,6 +169,13 @@ it('doctor names the rights that the user of RabbitMQ lacks, without a message t
   }
 });
 
+it('doctor misses the plugin that partitions need', async () => {
+  const [line] = await rabbitmqLines({ AMQP_URL: as('guest'), QUEUE_NAME: 'never.made', QUEUE_PARTITIONS: '2' });
+  expect(line).toMatch(
+    /^FAULT .*QUEUE_PARTITIONS needs a plugin: rabbitmq-plugins enable rabbitmq_consistent_hash_exchange/,
+  );
+});
+
 it('doctor finds a policy by which a queue loses interactions, through the management API', async () => {
   await declareQueue('loses');
   const env = { AMQP_URL: as('guest'), AMQP_MANAGEMENT_URL: managementUrl };

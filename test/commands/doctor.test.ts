@@ -1,9 +1,13 @@
 import { connect } from 'amqplib';
 import { expect, inject, it } from 'vitest';
+import { connectRabbitmqQueue } from '../../src/adapters/rabbitmq/rabbitmq-queue.ts';
+import { createRabbitmqSource } from '../../src/adapters/rabbitmq/rabbitmq-source.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
 import { createTestDatabase } from '../servers/create-test-database.ts';
 import { createTestRedis } from '../servers/create-test-redis.ts';
 import { startPgbouncer } from '../servers/start-pgbouncer.ts';
 import { testQueue } from '../servers/test-queue.ts';
+import { waitFor } from '../servers/wait-for.ts';
 import { runCommand } from './run-command.ts';
 
 const AWAY = '127.0.0.1:1';
@@ -71,6 +75,44 @@ it('doctor finds a queue of another type, and does not touch it', async () => {
     await channel.deleteQueue(queue);
     await connection.close();
   }
+});
+
+it('doctor tells of all partitions of a queue, and of those that a greater number of them left', async () => {
+  const { url, queue } = testQueue();
+  const logger = createLogger('silent', 'test');
+  const doctor = async (partitions: number): Promise<string> => {
+    const { stdout } = await runCommand('doctor', {
+      DATABASE_URL: `postgres://nobody@${AWAY}/x`,
+      AMQP_URL: url,
+      QUEUE_NAME: queue,
+      QUEUE_PARTITIONS: String(partitions),
+    });
+    return lines(stdout).find((line) => line.includes('RabbitMQ')) ?? '';
+  };
+  expect(await doctor(3)).toMatch(/^ok .*not there yet.*its 3 partitions not there yet/);
+  const publisher = await connectRabbitmqQueue({
+    urls: [url],
+    queueName: queue,
+    partitions: 4,
+    deadlineMs: 10_000,
+    maxInFlight: 100,
+    logger,
+  });
+  await waitFor('the connection', () => publisher.fault() === null);
+  for (let item = 0; item < 50; item += 1) await publisher.publish([Buffer.from(JSON.stringify({ item: `${item}` }))]);
+  await publisher.close();
+  const source = createRabbitmqSource({ urls: [url], queueName: queue, partitions: 4, prefetch: 32, logger });
+  await source.start(
+    () => undefined,
+    () => undefined,
+  );
+  await waitFor('the worker', () => source.ready());
+  // One message of each partition is in the worker's hands.
+  await waitFor('the doctor to see it', async () =>
+    /^ok .*: 0 messages, 1 consumers; its 4 partitions: 46 messages, 4 with a consumer;/.test(await doctor(4)),
+  );
+  expect(await doctor(2)).toContain(`drained too: ${queue}.2, ${queue}.3 (of a greater QUEUE_PARTITIONS)`);
+  await source.close();
 });
 
 it('doctor says of every part that is away that it is, without a password', async () => {

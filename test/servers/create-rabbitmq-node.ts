@@ -13,14 +13,16 @@ export type RabbitmqNodeOptions = {
   /** Holds rabbitmq.conf and enabled_plugins, perhaps conf.d; gets its data. */
   directory: string;
   isReady: () => Promise<boolean>;
+  /** Nodes of one cluster: they find each other by one epmd, which is not started here, and trust each other by one cookie. */
+  cluster?: { readonly epmdPort: number; readonly cookie: string };
 };
 
 /**
  * A RabbitMQ node, not started: ports, cookie, data and epmd of its own. epmd is started here, on its own port, because
  * the one that RabbitMQ starts by itself becomes a daemon that outlives everybody.
  */
-export async function createRabbitmqNode({ directory, isReady }: RabbitmqNodeOptions): Promise<RabbitmqNode> {
-  const [distributionPort, epmdPort] = [await freePort(), await freePort()];
+export async function createRabbitmqNode({ directory, isReady, cluster }: RabbitmqNodeOptions): Promise<RabbitmqNode> {
+  const [distributionPort, epmdPort] = [await freePort(), cluster?.epmdPort ?? (await freePort())];
   const at = (name: string) => join(directory, name);
   const node = `groundswell-${distributionPort}@localhost`;
   writeFileSync(at('rabbitmq-env.conf'), '');
@@ -39,16 +41,12 @@ export async function createRabbitmqNode({ directory, isReady }: RabbitmqNodeOpt
     RABBITMQ_ENABLED_PLUGINS_FILE: at('enabled_plugins'),
     RABBITMQ_PID_FILE: at('pid'),
     // Idle schedulers do not spin: several brokers share few cores here.
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '+sbwt none +sbwtdcpu none +sbwtdio none',
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: [
+      '+sbwt none +sbwtdcpu none +sbwtdio none',
+      cluster === undefined ? '' : `-setcookie ${cluster.cookie}`,
+    ].join(' '),
   };
-  const epmd = createServerProcess({
-    name: 'epmd',
-    directory,
-    command: requireProgram('epmd'),
-    arguments: ['-port', String(epmdPort), '-address', '127.0.0.1'],
-    env,
-    isReady: () => Promise.resolve(true),
-  });
+  const epmd = cluster === undefined ? createEpmd(directory, epmdPort) : undefined;
   const broker = createServerProcess({
     name: 'rabbitmq',
     directory,
@@ -59,11 +57,11 @@ export async function createRabbitmqNode({ directory, isReady }: RabbitmqNodeOpt
   });
   const stop = async () => {
     await broker.kill();
-    await epmd.stop();
+    await epmd?.stop();
   };
   const start = async () => {
     try {
-      await epmd.start();
+      await epmd?.start();
       await broker.start();
     } catch (error) {
       await stop();
@@ -71,4 +69,16 @@ export async function createRabbitmqNode({ directory, isReady }: RabbitmqNodeOpt
     }
   };
   return { ...broker, node, start, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** By whose port book Erlang nodes find each other. */
+export function createEpmd(directory: string, port: number): ServerProcess {
+  return createServerProcess({
+    name: 'epmd',
+    directory,
+    command: requireProgram('epmd'),
+    arguments: ['-port', String(port), '-address', '127.0.0.1'],
+    env: { HOME: directory },
+    isReady: () => Promise.resolve(true),
+  });
 }

@@ -1,7 +1,7 @@
 import { connect } from 'amqplib';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createRabbitmqNode } from './create-rabbitmq-node.ts';
+import { createRabbitmqNode, type RabbitmqNodeOptions } from './create-rabbitmq-node.ts';
 import { freePort } from './free-port.ts';
 import type { ServerControls } from './server-process.ts';
 import { testDirectory } from './test-run.ts';
@@ -10,6 +10,8 @@ import { waitFor } from './wait-for.ts';
 export type RabbitmqServer = ServerControls & {
   url: string;
   port: number;
+  /** Erlang's name for it. */
+  node: string;
   /**
    * Resolves once a quorum queue of the vhost `/` is sure to survive `kill`. RabbitMQ writes a new queue's name to disk
    * only some 3 s after the declaration; killed before that, it comes back with a queue that has no leader, for ever.
@@ -21,7 +23,12 @@ export type RabbitmqServer = ServerControls & {
 export async function startRabbitmq({
   config = '',
   plugins = [],
-}: { config?: string; plugins?: readonly string[] } = {}): Promise<RabbitmqServer> {
+  cluster,
+}: {
+  config?: string;
+  plugins?: readonly string[];
+  cluster?: NonNullable<RabbitmqNodeOptions['cluster']>;
+} = {}): Promise<RabbitmqServer> {
   const directory = testDirectory('rabbitmq');
   const port = await freePort();
   const url = `amqp://guest:guest@127.0.0.1:${port}`;
@@ -36,7 +43,7 @@ export async function startRabbitmq({
       config,
     ].join('\n'),
   );
-  const broker = await createRabbitmqNode({ directory, isReady: () => answers(url) });
+  const broker = await createRabbitmqNode({ directory, isReady: () => answers(url), ...(cluster && { cluster }) });
   const whenQueueIsOnDisk = (queue: string) =>
     waitFor(`the queue ${queue} to be on disk`, () =>
       readFileSync(join(directory, 'mnesia', broker.node, 'quorum', broker.node, 'names.dets')).includes(

@@ -5,6 +5,8 @@ import { attempt, reasonOf } from './rabbitmq-attempt.ts';
 import { brokerClockDifferenceMs } from './rabbitmq-clock.ts';
 import { lookAtManagement } from './rabbitmq-management.ts';
 import { missingRights } from './rabbitmq-rights.ts';
+import { leftoverPartitions } from './rabbitmq-leftovers.ts';
+import { layoutOf, type Layout, type QueueNaming } from './rabbitmq-partitions.ts';
 import { queueArguments } from './rabbitmq-topology.ts';
 import { isBelow } from '../version-floor.ts';
 
@@ -17,7 +19,7 @@ const PRECONDITION_FAILED = 406;
 const MAX_CLOCK_DIFFERENCE_MS = 2_000;
 
 /** One node. Looks and does not create: a queue that is missing is made by the first API or worker. Never rejects. */
-export async function examineRabbitmq(part: string, url: string, queueName: string): Promise<Finding> {
+export async function examineRabbitmq(part: string, url: string, naming: QueueNaming): Promise<Finding> {
   const abort = new AbortController();
   try {
     // Not in amqplib's types, but it hands its options to net.connect: the one way to end a socket that is stuck.
@@ -25,8 +27,9 @@ export async function examineRabbitmq(part: string, url: string, queueName: stri
     const connection = await withDeadline(connect(url, socketOptions), DEADLINE_MS, 'RabbitMQ');
     connection.on('error', () => undefined);
     const version = connection.connection.serverProperties['version'];
-    const { facts, problems } = await withDeadline(examineQueue(connection, queueName), DEADLINE_MS, 'RabbitMQ');
+    const { facts, problems } = await withDeadline(examineQueues(connection, naming), DEADLINE_MS, 'RabbitMQ');
     facts.push(...(await clockFact(connection, problems)));
+    if (naming.partitions > 1) problems.push(...(await pluginProblems(url)));
     if (isBelow(version, FLOOR)) problems.push('older than 3.10: upgrade RabbitMQ');
     await withDeadline(connection.close(), DEADLINE_MS, 'RabbitMQ').catch(() => undefined);
     return { part, ok: problems.length === 0, text: [`RabbitMQ ${version}`, ...facts, ...problems].join('; ') };
@@ -42,11 +45,11 @@ export async function examineRabbitmq(part: string, url: string, queueName: stri
 }
 
 /** The management API of the cluster that `amqpUrl` is a node of. Never rejects. */
-export async function examineManagement(url: string, amqpUrl: string, queueName: string): Promise<Finding> {
+export async function examineManagement(url: string, amqpUrl: string, naming: QueueNaming): Promise<Finding> {
   const part = 'RabbitMQ cluster (AMQP_MANAGEMENT_URL)';
   try {
     const vhost = decodeURIComponent(new URL(amqpUrl).pathname.slice(1)) || '/';
-    const { facts, problems } = await lookAtManagement(url, vhost, queueName);
+    const { facts, problems } = await lookAtManagement(url, vhost, queueNames(naming));
     return { part, ok: problems.length === 0, text: [...facts, ...problems].join('; ') };
   } catch (error) {
     const advice = 'check the URL, that the management plugin is on, and that the user has the tag monitoring';
@@ -54,29 +57,95 @@ export async function examineManagement(url: string, amqpUrl: string, queueName:
   }
 }
 
-async function examineQueue(connection: ChannelModel, name: string): Promise<{ facts: string[]; problems: string[] }> {
+function queueNames({ queueName, partitions }: QueueNaming): readonly string[] {
+  const { queues } = layoutOf(queueName, partitions);
+  return [...new Set([queueName, ...queues.map(({ name }) => name)])];
+}
+
+interface QueueLook {
+  readonly name: string;
+  /** Null: there is no such queue. */
+  readonly counts: { readonly messages: number; readonly consumers: number } | null;
+  readonly facts: readonly string[];
+  readonly problems: readonly string[];
+}
+
+async function examineQueues(
+  connection: ChannelModel,
+  { queueName, partitions }: QueueNaming,
+): Promise<{ facts: string[]; problems: string[] }> {
+  const single = await examineQueue(connection, queueName, layoutOf(queueName, 1));
+  const looks: QueueLook[] = [];
+  const layout = layoutOf(queueName, partitions);
+  if (partitions > 1) for (const { name } of layout.queues) looks.push(await examineQueue(connection, name, layout));
+  const leftovers = await leftoverPartitions(connection, queueName, partitions);
+  const facts = [...singleFacts(single), ...partitionFacts(looks)];
+  if (leftovers.length > 0) facts.push(`drained too: ${leftovers.join(', ')} (of a greater QUEUE_PARTITIONS)`);
+  // What is wrong with one is mostly wrong with all.
+  return {
+    facts,
+    problems: [...single.problems, ...(looks.find(({ problems }) => problems.length > 0)?.problems ?? [])],
+  };
+}
+
+function singleFacts({ name, counts, facts }: QueueLook): string[] {
+  if (counts === null) return [...facts];
+  return [`queue ${name}: ${counts.messages} messages, ${counts.consumers} consumers`, ...facts];
+}
+
+function partitionFacts(looks: readonly QueueLook[]): string[] {
+  const there = looks.flatMap(({ counts }) => counts ?? []);
+  if (looks.length === 0) return [];
+  if (there.length === 0) return [`its ${looks.length} partitions not there yet`];
+  const messages = there.reduce((sum, counts) => sum + counts.messages, 0);
+  const served = there.filter(({ consumers }) => consumers > 0).length;
+  const missing = looks.length === there.length ? '' : `, ${looks.length - there.length} not there yet`;
+  return [`its ${looks.length} partitions: ${messages} messages, ${served} with a consumer${missing}`];
+}
+
+async function examineQueue(connection: ChannelModel, name: string, layout: Layout): Promise<QueueLook> {
+  const { exchange, exchangeType } = layout;
   const found = await attempt(connection, (channel) => channel.checkQueue(name));
-  const missing = await missingRights(connection, name, found.ok);
+  const missing = await missingRights(connection, name, { exchange, exists: found.ok });
   const rights =
     missing.length === 0
       ? []
       : [`the user lacks the right to ${missing.join(' and ')} ${name}: rabbitmqctl set_permissions (or a definition)`];
-  if (found.code === NOT_FOUND)
-    return { facts: [`queue ${name} not there yet: the first API or worker makes it`], problems: rights };
-  if (!found.ok) return { facts: [], problems: [`queue ${name}: ${found.reason}: check the queue`, ...rights] };
-  const facts = [`queue ${name}: ${found.value.messageCount} messages, ${found.value.consumerCount} consumers`];
+  if (found.code === NOT_FOUND) {
+    const facts = [`queue ${name} not there yet: the first API or worker makes it`];
+    return { name, counts: null, facts, problems: rights };
+  }
+  if (!found.ok)
+    return { name, counts: null, facts: [], problems: [`queue ${name}: ${found.reason}: check the queue`, ...rights] };
+  const counts = { messages: found.value.messageCount, consumers: found.value.consumerCount };
   const same = await attempt(connection, (channel) =>
-    channel.assertQueue(name, { durable: true, arguments: queueArguments(connection) }),
+    channel.assertQueue(name, { durable: true, arguments: queueArguments(connection, exchangeType) }),
   );
-  if (same.ok) return { facts, problems: rights };
+  if (same.ok) return { name, counts, facts: [], problems: rights };
   // The API makes do with what exists, and so does this: only its arguments stay unknown.
   if (same.code === ACCESS_REFUSED)
-    return { facts: [...facts, 'its arguments are not known: the user may not configure it'], problems: rights };
+    return { name, counts, facts: ['its arguments are not known: the user may not configure it'], problems: rights };
   const advice =
     same.code === PRECONDITION_FAILED
       ? 'drain it, delete it, and let the API make it as a quorum queue; or set QUEUE_NAME to another'
       : 'check the queue';
-  return { facts, problems: [`queue ${name}: ${same.reason}: ${advice}`, ...rights] };
+  return { name, counts, facts: [], problems: [`queue ${name}: ${same.reason}: ${advice}`, ...rights] };
+}
+
+/** The broker checks the type first, which ends the connection when it is unknown, and then refuses the name: nothing is made. */
+async function pluginProblems(url: string): Promise<string[]> {
+  const connection = await withDeadline(connect(url), DEADLINE_MS, 'RabbitMQ');
+  connection.on('error', () => undefined);
+  const declared = await withDeadline(
+    attempt(connection, (channel) => channel.assertExchange('', 'x-consistent-hash')),
+    DEADLINE_MS,
+    'RabbitMQ',
+  );
+  if (declared.code === ACCESS_REFUSED) {
+    await connection.close();
+    return [];
+  }
+  return ['QUEUE_PARTITIONS needs a plugin: rabbitmq-plugins enable rabbitmq_consistent_hash_exchange, on each node'];
 }
 
 async function clockFact(connection: ChannelModel, problems: string[]): Promise<string[]> {

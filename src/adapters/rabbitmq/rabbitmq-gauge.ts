@@ -2,7 +2,7 @@ import { connect, type ChannelModel } from 'amqplib';
 import { withDeadline } from '../../runtime/deadline.ts';
 import type { Looked, QueueGauges } from '../../top/part-gauges.ts';
 import { attempt, reasonOf } from './rabbitmq-attempt.ts';
-import { layoutOf } from './rabbitmq-partitions.ts';
+import { layoutOf, type QueueNaming } from './rabbitmq-partitions.ts';
 
 const DEADLINE_MS = 3_000;
 
@@ -12,10 +12,7 @@ export interface RabbitmqGauge {
 }
 
 /** How deep the queue is, all its partitions together, asked on a connection that is kept; after a failure the next node is tried. */
-export function createRabbitmqGauge(
-  urls: readonly string[],
-  { queueName, partitions }: { readonly queueName: string; readonly partitions: number },
-): RabbitmqGauge {
+export function createRabbitmqGauge(urls: readonly string[], { queueName, partitions }: QueueNaming): RabbitmqGauge {
   let connection: ChannelModel | undefined;
   let node = 0;
 

@@ -4,6 +4,8 @@ import { withDeadline } from '../../runtime/deadline.ts';
 
 /** TCP, handshake, topology and channels together. amqplib itself would wait for ever. */
 const OPEN_DEADLINE_MS = 3_000;
+/** To make a quorum queue takes a broker some 30 ms, and a busy one many times as long. */
+const OPEN_QUEUE_DEADLINE_MS = 500;
 const CLOSE_DEADLINE_MS = 1_000;
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 3_000;
@@ -25,6 +27,8 @@ export interface RabbitmqLinkOptions {
   /** Nodes of one cluster, tried in turn. */
   readonly urls: readonly string[];
   readonly purpose: string;
+  /** Beside the connection itself, all that `onOpen` declares has to be done in time. Not set: enough for one queue. */
+  readonly queues?: number;
   readonly logger: Logger;
   /** Declares, makes channels, consumes. A failure counts as a failed connection. */
   onOpen(connection: ChannelModel): Promise<void>;
@@ -44,7 +48,8 @@ interface Session {
  * whole connection: there is one way back, and it is the one taken after every restart of the broker.
  */
 export function keepConnected(options: RabbitmqLinkOptions): RabbitmqLink {
-  const { urls, purpose, logger } = options;
+  const { urls, purpose, queues = 1, logger } = options;
+  const openDeadlineMs = OPEN_DEADLINE_MS + (queues - 1) * OPEN_QUEUE_DEADLINE_MS;
   let session: Session | undefined;
   let retry: NodeJS.Timeout | undefined;
   let attempts = 0;
@@ -76,7 +81,7 @@ export function keepConnected(options: RabbitmqLinkOptions): RabbitmqLink {
     if (closed || url === undefined) return;
     const opening: Session = { abort: new AbortController(), over: false };
     session = opening;
-    withDeadline(establish(opening, url), OPEN_DEADLINE_MS, 'RabbitMQ').then(
+    withDeadline(establish(opening, url), openDeadlineMs, 'RabbitMQ').then(
       () => {
         if (opening.over) return;
         opening.openedAtMs = performance.now();

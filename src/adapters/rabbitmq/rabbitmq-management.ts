@@ -11,6 +11,7 @@ const QUEUE = z.object({
   online: z.array(z.string()).optional(),
   messages_unacknowledged: z.number().default(0),
 });
+type Queue = z.infer<typeof QUEUE> & { readonly name: string };
 const NODES = z.array(
   z.object({
     name: z.string(),
@@ -25,30 +26,44 @@ export interface Looked {
   readonly problems: readonly string[];
 }
 
-/** What AMQP does not tell: policies on the queue, its members, alarms of nodes. @throws Error when it cannot be reached */
-export async function lookAtManagement(url: string, vhost: string, queueName: string): Promise<Looked> {
+/** What AMQP does not tell: policies on the queues, their members, alarms of nodes. @throws Error when it cannot be reached */
+export async function lookAtManagement(url: string, vhost: string, names: readonly string[]): Promise<Looked> {
   const nodes = NODES.parse(await get(url, 'nodes'));
-  const found = await get(url, `queues/${encodeURIComponent(vhost)}/${encodeURIComponent(queueName)}`);
-  const queue = found === null ? null : QUEUE.parse(found);
+  const queues: Queue[] = [];
+  for (const name of names) {
+    const found = await get(url, `queues/${encodeURIComponent(vhost)}/${encodeURIComponent(name)}`);
+    if (found !== null) queues.push({ name, ...QUEUE.parse(found) });
+  }
   const down = nodes.flatMap(({ name, running }) => (running ? [] : [name]));
   return {
-    facts: [
-      `${nodes.length - down.length} of ${nodes.length} nodes run`,
-      ...(queue === null ? [] : [`${queue.type} queue, ${queue.messages_unacknowledged} unacknowledged`]),
-      ...(queue?.policy ? [`policy ${queue.policy}`] : []),
-    ],
+    facts: [`${nodes.length - down.length} of ${nodes.length} nodes run`, ...queueFacts(queues)],
     problems: [
       ...(down.length > 0 ? [`${down.join(', ')} is down: start it, or forget the node`] : []),
       ...nodes.flatMap(({ name, mem_alarm: memory, disk_free_alarm: disk }) => [
         ...(memory ? [`${name} is short of memory and takes nothing: add memory or workers`] : []),
         ...(disk ? [`${name} is short of disk and takes nothing: free some`] : []),
       ]),
-      ...(queue === null ? [] : queueProblems(queue, nodes.length)),
+      ...queues.flatMap((queue) =>
+        queueProblems(queue, nodes.length).map((problem) =>
+          names.length === 1 ? problem : `${queue.name}: ${problem}`,
+        ),
+      ),
     ],
   };
 }
 
-function queueProblems(queue: z.infer<typeof QUEUE>, nodes: number): string[] {
+function queueFacts(queues: readonly Queue[]): string[] {
+  if (queues.length === 0) return [];
+  const types = [...new Set(queues.map(({ type }) => type))].join(' and ');
+  const unacknowledged = queues.reduce((sum, queue) => sum + queue.messages_unacknowledged, 0);
+  const policies = new Set(queues.flatMap(({ policy }) => policy || []));
+  return [
+    `${queues.length === 1 ? '' : `${queues.length} `}${types} queue${queues.length === 1 ? '' : 's'}, ${unacknowledged} unacknowledged`,
+    ...[...policies].map((policy) => `policy ${policy}`),
+  ];
+}
+
+function queueProblems(queue: Queue, nodes: number): string[] {
   const policy = Array.isArray(queue.effective_policy_definition) ? {} : (queue.effective_policy_definition ?? {});
   const loses = ['message-ttl', 'expires', 'delivery-limit'].filter(
     (key) => key in policy && !(key === 'delivery-limit' && policy[key] === -1),

@@ -36,6 +36,7 @@ async function group(partitions: number) {
     const options = { urls: [url], queueName, partitions: count, deadlineMs: 10_000, maxInFlight: 5_000, logger };
     const queue = await connectRabbitmqQueue(options);
     ends.push(() => queue.close());
+    await waitFor('the connection', () => queue.fault() === null);
     return queue;
   }
 
@@ -53,7 +54,7 @@ async function group(partitions: number) {
     async function record(): Promise<void> {
       const deliveries = batch;
       batch = [];
-      await delay(5 + Math.random() * 20);
+      await delay(20 + Math.random() * 20);
       for (const { body } of deliveries) {
         const item = itemOf(body);
         member.inHand.set(item, (member.inHand.get(item) ?? 0) - 1);
@@ -114,6 +115,12 @@ it(
     const PARTITIONS = 8;
     const { seen, members, overlaps, publisher, join } = await group(PARTITIONS);
     const queue = await publisher();
+    // One a partition, so that each is nearly always in hand somewhere.
+    const items = Array.from({ length: 2 * ITEMS }, (_, item) => item).filter(
+      (item, _, all) =>
+        item ===
+        all.find((other) => partitionOf(`item-${other}`, PARTITIONS) === partitionOf(`item-${item}`, PARTITIONS)),
+    );
     const sent: string[] = [];
     let publishing = true;
     ends.push(async () => (publishing = false));
@@ -121,7 +128,7 @@ it(
       while (publishing) {
         const bodies = Array.from({ length: 20 }, (_, index) => {
           const n = sent.length + index;
-          return message(n % ITEMS, n);
+          return message(items[n % items.length] ?? 0, n);
         });
         sent.push(...bodies.map(textOf));
         await queue.publish(bodies);

@@ -15,6 +15,11 @@ const ROUTING_KEYS = [
 
 export const MAX_PARTITIONS = ROUTING_KEYS.length;
 
+export interface QueueNaming {
+  readonly queueName: string;
+  readonly partitions: number;
+}
+
 /** One queue and a direct exchange of the same name, or with more partitions a consistent-hash exchange over numbered queues. */
 export interface Layout {
   readonly exchange: string;

@@ -204,6 +204,7 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
   const link = keepConnected({
     urls: options.urls,
     purpose: 'publish',
+    queues: layout.queues.length,
     logger,
     async onOpen(opening) {
       opening.on('blocked', (reason) => {

@@ -5,9 +5,13 @@ const ACCESS_REFUSED = 403;
 
 /**
  * What the user may not do, each found without doing it: the broker checks rights first, and then refuses arguments that make no
- * sense (a queue's `x-expires`, a consumer's `x-priority`), or returns a message that no queue is bound for.
+ * sense (a queue's `x-expires`, a consumer's `x-priority`, a message's `expiration`).
  */
-export async function missingRights(connection: ChannelModel, name: string, exists: boolean): Promise<string[]> {
+export async function missingRights(
+  connection: ChannelModel,
+  name: string,
+  { exchange, exists }: { readonly exchange: string; readonly exists: boolean },
+): Promise<string[]> {
   const refused = async (work: Parameters<typeof attempt>[1]): Promise<boolean> =>
     (await attempt(connection, work)).code === ACCESS_REFUSED;
   const missing: string[] = [];
@@ -19,7 +23,7 @@ export async function missingRights(connection: ChannelModel, name: string, exis
   }
   const consume = { arguments: { 'x-priority': 'never' } };
   if (await refused((channel) => channel.consume(name, () => undefined, consume))) missing.push('read');
-  if (await refused((channel) => publishNowhere(channel, name))) missing.push('write');
+  if (await refused((channel) => publishNowhere(channel, exchange))) missing.push('write');
   return missing;
 }
 
@@ -27,7 +31,7 @@ async function publishNowhere(
   channel: Awaited<ReturnType<ChannelModel['createChannel']>>,
   exchange: string,
 ): Promise<void> {
-  channel.publish(exchange, 'groundswell.doctor', Buffer.alloc(0));
+  channel.publish(exchange, 'groundswell.doctor', Buffer.alloc(0), { expiration: 'never' });
   // Any call with an answer: what was refused before it has closed the channel by then.
   await channel.prefetch(1);
 }

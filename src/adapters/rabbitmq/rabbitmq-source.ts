@@ -222,6 +222,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       link ??= keepConnected({
         urls,
         purpose: 'consume',
+        queues: partitions,
         logger,
         onOpen: (connection) => consume(connection, { onDelivery, onFull }),
         onLost() {

@@ -1,0 +1,91 @@
+import { connect } from 'amqplib';
+import { expect, it } from 'vitest';
+import { startCommand } from '../commands/start-command.ts';
+import { runCommand } from '../commands/run-command.ts';
+import { createTestDatabase } from '../servers/create-test-database.ts';
+import { startRabbitmqCluster } from '../servers/start-rabbitmq-cluster.ts';
+import { waitFor } from '../servers/wait-for.ts';
+import { differences, isRecorded, startLedgerLoad } from './ledger-load.ts';
+import { asAdmin, ask } from './system.ts';
+
+const PARTITIONS = 3;
+const QUEUE = 'groundswell.interactions';
+const ITEMS = Array.from({ length: 30 }, (_, n) => `item-${n}`);
+
+it(
+  'each node of a RabbitMQ cluster is killed in turn under load, and what was accepted is counted once',
+  { timeout: 300_000 },
+  async () => {
+    await using database = await createTestDatabase();
+    await using cluster = await startRabbitmqCluster({
+      size: 3,
+      plugins: ['rabbitmq_consistent_hash_exchange'],
+    });
+    const env = {
+      DATABASE_URL: database.url,
+      AMQP_URL: cluster.amqpUrl,
+      QUEUE_NAME: QUEUE,
+      QUEUE_PARTITIONS: String(PARTITIONS),
+      LOG_LEVEL: 'warn',
+    };
+    expect((await runCommand('migrate', env)).exitCode).toBe(0);
+    await using api = await startCommand('api', env);
+    await using _worker = await startCommand('worker', env);
+    const system = { url: api.url, env, databaseUrl: database.url, [Symbol.asyncDispose]: async () => undefined };
+    const items = ITEMS.map((id) => ({ id, title: id }));
+    const made = await ask(
+      system,
+      'mutation ($items: [ItemInput!]!) { upsertItems(items: $items) { userErrors { code } } }',
+      { items },
+      asAdmin,
+    );
+    expect(made.body.errors).toBeUndefined();
+    const queues = [QUEUE, ...Array.from({ length: PARTITIONS }, (_, index) => `${QUEUE}.${index}`)];
+    for (const node of cluster.nodes) for (const queue of queues) await node.whenQueueIsOnDisk(queue);
+
+    const load = startLedgerLoad(api.url, { clients: 6, gapMs: 30, items: ITEMS });
+    const throughBroker = (): Promise<number> => published(api.metricsUrl, 'rabbitmq');
+    for (const node of cluster.nodes) {
+      await waitFor('the broker to take a share', grownBy(throughBroker, 50));
+      await node.kill();
+      // Two of three are a majority: they go on, and not by the outbox alone.
+      await waitFor('the other nodes to take over', grownBy(throughBroker, 100));
+      await node.restart();
+      for (const queue of queues) await waitFor('its part of the queue', () => knows(node.url, queue));
+    }
+    await load.stop();
+
+    expect(load.failures).toEqual([]);
+    await waitFor('all to be recorded', () => isRecorded(database.url, load));
+    expect(await differences(database.url, load)).toEqual([]);
+    expect(load.accepted.size).toBeGreaterThan(450);
+  },
+);
+
+/** True once a count that only grows has grown by so much since the first look. */
+function grownBy(count: () => Promise<number>, least: number): () => Promise<boolean> {
+  let from: number | undefined;
+  return async () => {
+    const now = await count();
+    from ??= now;
+    return now - from >= least;
+  };
+}
+
+async function published(metricsUrl: string, queue: string): Promise<number> {
+  const page = await (await fetch(`${metricsUrl}/metrics`)).text();
+  return Number(new RegExp(`^groundswell_published_total\\{queue="${queue}"\\} (\\d+)$`, 'm').exec(page)?.[1] ?? 0);
+}
+
+async function knows(url: string, queue: string): Promise<boolean> {
+  const connection = await connect(url, { timeout: 2_000 });
+  connection.on('error', () => undefined);
+  try {
+    const channel = await connection.createChannel();
+    channel.on('error', () => undefined);
+    await channel.checkQueue(queue);
+    return true;
+  } finally {
+    await connection.close().catch(() => undefined);
+  }
+}
