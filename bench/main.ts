@@ -6,6 +6,7 @@ import { importRows } from './import-rows.ts';
 import { miss } from './miss.ts';
 import { run } from './program.ts';
 import { record } from './record.ts';
+import { scale } from './scale.ts';
 
 /** In the order of the table. */
 const PIECES: Readonly<Record<string, () => Promise<Figure[]>>> = {
@@ -14,6 +15,7 @@ const PIECES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   record,
   miss,
   import: importRows,
+  scale,
 };
 /** Nothing here takes so long by itself; what hangs ends. */
 const DEADLINE_MS = 15 * 60_000;

@@ -16,8 +16,8 @@ const CONFIG = [
   'autovacuum_naptime = 1h',
 ].join('\n');
 
-export function startBenchPostgres(): Promise<PostgresCluster> {
-  return startPostgres({ config: CONFIG });
+export function startBenchPostgres({ replicas = 0 } = {}): Promise<PostgresCluster> {
+  return startPostgres({ config: CONFIG, replicas });
 }
 
 /** A database with every migration and `items` items, `item-1` and on. */
