@@ -14,7 +14,7 @@ import { createFilledCatalogue, openDatabase, startBenchPostgres } from './postg
 import { startOurs, startPeer, type Program } from './program.ts';
 import { load, requireWrk, type LoadResult } from './wrk.ts';
 
-const QUERY = `query PopularItems {
+export const QUERY = `query PopularItems {
   popularItems(first: 20) {
     nodes { rank score people item { id title imageUrl } }
     pageInfo { hasNextPage endCursor }
@@ -107,7 +107,7 @@ function describe(pairs: readonly { ours: LoadResult; peer: LoadResult }[], byte
   );
 }
 
-async function fillStandings(url: string): Promise<void> {
+export async function fillStandings(url: string): Promise<void> {
   const database = openDatabase(url);
   try {
     const recorder = createPostgresRecorder(database);

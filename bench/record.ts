@@ -15,11 +15,11 @@ import { BENCH_ITEMS, generateInteractions } from './generate-interactions.ts';
 import { createFilledCatalogue, openDatabase, startBenchPostgres } from './postgres.ts';
 import { run, startOurs } from './program.ts';
 
-const ROWS = 120_000;
+export const ROWS = 120_000;
 /** The worker's own default. */
-const BATCH = Number(CONFIG_VARIABLES.find(({ name }) => name === 'RECORD_BATCH_MAX_ITEMS')?.default);
+export const BATCH = Number(CONFIG_VARIABLES.find(({ name }) => name === 'RECORD_BATCH_MAX_ITEMS')?.default);
 const ROUNDS = 3;
-const QUEUE = 'groundswell.interactions';
+export const QUEUE = 'groundswell.interactions';
 const EMPTY =
   'TRUNCATE interactions, people, reactions, minutes, hours, days, totals, touched, standings, standing_lists, standings_state';
 
@@ -81,7 +81,7 @@ export async function record(): Promise<Figure[]> {
 }
 
 /** As before the first interaction, with the standings' lists made. */
-async function empty(url: string): Promise<void> {
+export async function empty(url: string): Promise<void> {
   await query(url, EMPTY);
   const database = openDatabase(url);
   try {
@@ -92,7 +92,7 @@ async function empty(url: string): Promise<void> {
   await query(url, 'CHECKPOINT');
 }
 
-async function fillQueue(amqpUrl: string, seed: number): Promise<void> {
+export async function fillQueue(amqpUrl: string, seed: number): Promise<void> {
   const queue = await connectRabbitmqQueue({
     urls: [amqpUrl],
     queueName: QUEUE,
@@ -107,7 +107,7 @@ async function fillQueue(amqpUrl: string, seed: number): Promise<void> {
   await queue.close();
 }
 
-async function countRows(url: string): Promise<number> {
+export async function countRows(url: string): Promise<number> {
   return Number((await query(url, 'SELECT count(*) FROM interactions'))[0]?.['count']);
 }
 
