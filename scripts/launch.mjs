@@ -17,6 +17,7 @@ const ENTRIES = {
   stack: 'deploy/stack/main',
   dashboards: 'deploy/grafana/write',
   load: 'bench/load/main',
+  faults: 'test/faults/main',
 };
 const EXIT_CONFIGURATION = 78;
 

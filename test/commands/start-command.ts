@@ -10,6 +10,7 @@ export interface RunningCommand {
   readonly url: string;
   readonly metricsUrl: string;
   output(): string;
+  pid(): number;
   /** The pids of the API processes that it forked. */
   apiProcesses(): number[];
   /** Null while it runs. */
@@ -38,6 +39,7 @@ export async function startCommand(name: string, env: Readonly<Record<string, st
     url: `http://127.0.0.1:${port}`,
     metricsUrl,
     output: () => output,
+    pid: () => child.pid ?? 0,
     apiProcesses: () =>
       listProcesses().flatMap(({ pid, parentPid, command: line }) =>
         parentPid === child.pid && line.endsWith('launch.mjs api') ? [pid] : [],

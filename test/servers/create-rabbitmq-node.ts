@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { freePort } from './free-port.ts';
 import { requireProgram } from './programs.ts';
 import { createServerProcess, type ServerProcess } from './server-process.ts';
@@ -7,6 +9,8 @@ import { createServerProcess, type ServerProcess } from './server-process.ts';
 export type RabbitmqNode = ServerProcess & {
   /** Erlang's name for it, which its data lies under. */
   node: string;
+  /** Runs `rabbitmqctl` on it; what it printed. */
+  ctl: (args: readonly string[]) => Promise<string>;
 };
 
 export type RabbitmqNodeOptions = {
@@ -68,7 +72,12 @@ export async function createRabbitmqNode({ directory, isReady, cluster }: Rabbit
       throw error;
     }
   };
-  return { ...broker, node, start, stop, [Symbol.asyncDispose]: stop };
+  const ctl = async (args: readonly string[]) => {
+    const program = join(dirname(requireProgram('rabbitmq')), 'rabbitmqctl');
+    const options = { cwd: directory, env: { ...process.env, ...env } };
+    return (await promisify(execFile)(program, ['--node', node, ...args], options)).stdout;
+  };
+  return { ...broker, node, ctl, start, stop, [Symbol.asyncDispose]: stop };
 }
 
 /** By whose port book Erlang nodes find each other. */

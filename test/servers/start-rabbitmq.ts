@@ -17,6 +17,8 @@ export type RabbitmqServer = ServerControls & {
    * only some 3 s after the declaration; killed before that, it comes back with a queue that has no leader, for ever.
    */
   whenQueueIsOnDisk: (queue: string) => Promise<void>;
+  /** Runs `rabbitmqctl` on it; what it printed. */
+  ctl: (args: readonly string[]) => Promise<string>;
 };
 
 /** A RabbitMQ node of its own, with a user `guest` on loopback. */

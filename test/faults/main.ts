@@ -1,0 +1,48 @@
+import { provision } from '../servers/provision.ts';
+import { parseOptions, USAGE, type FaultOptions } from './options.ts';
+import { runRow } from './run-row.ts';
+import type { RowResult } from './row.ts';
+import { ROWS } from './scenarios/rows.ts';
+import { startSystemUnderFault } from './system-under-fault.ts';
+import { table } from './table.ts';
+
+const EXIT_USAGE = 64;
+
+/** `npm run test:faults`: 0 when every row held, 1 when one did not. */
+async function main(): Promise<void> {
+  let options: FaultOptions;
+  try {
+    options = parseOptions(
+      process.argv.slice(2),
+      ROWS.map(({ name }) => name),
+    );
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    process.exitCode = EXIT_USAGE;
+    return;
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+  await provision();
+  const results = await runRows(options);
+  process.stdout.write(`${table(results)}\n\nseed ${options.seed}\n`);
+  process.exitCode = results.every(({ failures }) => failures.length === 0) ? 0 : 1;
+}
+
+async function runRows(options: FaultOptions): Promise<RowResult[]> {
+  const rows = ROWS.filter(({ name }) => options.only.length === 0 || options.only.includes(name));
+  const system = await startSystemUnderFault();
+  const results: RowResult[] = [];
+  try {
+    for (const row of rows) {
+      const result = await runRow(row, system, options);
+      results.push(result);
+      const verdict = result.failures.length === 0 ? 'holds' : `FAILS\n  ${result.failures.join('\n  ')}`;
+      process.stderr.write(`${row.name.padEnd(24)} ${result.tookSeconds.toFixed(1).padStart(6)} s  ${verdict}\n`);
+    }
+  } finally {
+    await system.stop();
+  }
+  return results;
+}
+
+await main();

@@ -1,0 +1,134 @@
+import { connect } from 'amqplib';
+import { readFileSync } from 'node:fs';
+import { waitFor } from '../../servers/wait-for.ts';
+import { quantile } from '../quantile.ts';
+import { answeredSince, type Arena, type Row } from '../row.ts';
+import { QUEUE } from '../system-under-fault.ts';
+import type { Traffic } from '../traffic.ts';
+
+const STOPPED_MS = 120_000;
+const FROZEN_MS = 20_000;
+const QUICK_MS = 3_000;
+/** A broker that hangs is given up so soon. */
+const BREAKER_MS = 1_000;
+const P99_MS = 100;
+const FLAT_BYTES = 64 * 1024 * 1024;
+
+export const brokerStopped: Row = {
+  name: 'broker-stopped',
+  fault: 'RabbitMQ stopped',
+  async run(arena) {
+    const { system, isQuick } = arena;
+    const writing = arena.write();
+    await waitFor('the first ones', () => writing.exchanges.length > 20);
+    await system.rabbitmq.terminate();
+    const stoppedAtMs = performance.now();
+    let longestMs = 0;
+    while (performance.now() < stoppedAtMs + (isQuick ? QUICK_MS : STOPPED_MS)) {
+      const accepted = arena.ledger.counts().accepted;
+      const fromMs = performance.now();
+      await waitFor('them to be recorded meanwhile', async () => (await arena.countRecorded()) >= accepted);
+      longestMs = Math.max(longestMs, performance.now() - fromMs);
+      await arena.wait(200);
+    }
+    acceptsAll(arena, writing, stoppedAtMs);
+    const p99Ms = quantile(
+      answeredSince(writing.exchanges, stoppedAtMs).map(({ ms }) => ms),
+      0.99,
+    );
+    arena.holds('p99 into the outbox under 100 ms', p99Ms < P99_MS, `${Math.round(p99Ms)} ms`);
+    arena.holds('recorded all the while', longestMs < 5_000, `at most ${Math.round(longestMs)} ms behind`);
+    await system.rabbitmq.restart();
+    await arena.recovers();
+  },
+};
+
+export const brokerFrozen: Row = {
+  name: 'broker-frozen',
+  fault: 'RabbitMQ frozen (SIGSTOP)',
+  run: (arena) =>
+    hangs(arena, {
+      begin: async () => arena.system.rabbitmq.pause(),
+      end: async () => arena.system.rabbitmq.resume(),
+    }),
+};
+
+export const brokerAlarm: Row = {
+  name: 'broker-alarm',
+  fault: 'RabbitMQ under its memory alarm',
+  run: (arena) =>
+    hangs(arena, {
+      begin: () => setWatermark(arena, '0.0000001'),
+      end: () => setWatermark(arena, '0.4'),
+    }),
+};
+
+export const brokerUnbound: Row = {
+  name: 'broker-unbound',
+  fault: 'the binding of the queue deleted',
+  run: (arena) =>
+    hangs(arena, {
+      async begin() {
+        const connection = await connect(arena.system.rabbitmq.url);
+        const channel = await connection.createChannel();
+        await channel.unbindQueue(QUEUE, QUEUE, QUEUE);
+        await connection.close();
+      },
+      // The API puts it back by itself.
+      end: () => Promise.resolve(),
+    }),
+};
+
+/** The network between the API and the broker loses everything, and never says so. */
+export const brokerBlackHole: Row = {
+  name: 'broker-black-hole',
+  fault: 'the network to RabbitMQ swallows everything',
+  run: (arena) =>
+    hangs(arena, {
+      begin: async () => arena.system.links.api.rabbitmq.blackHole(),
+      end: () => arena.system.links.api.rabbitmq.heal(),
+    }),
+};
+
+interface Fault {
+  begin(): Promise<void>;
+  end(): Promise<void>;
+}
+
+async function hangs(arena: Arena, fault: Fault): Promise<void> {
+  const writing = arena.write();
+  await waitFor('the first ones', () => writing.exchanges.length > 20);
+  const before = apiBytes(arena);
+  await fault.begin();
+  const begunAtMs = performance.now();
+  await arena.wait(arena.isQuick ? QUICK_MS : FROZEN_MS);
+  const after = apiBytes(arena);
+  await fault.end();
+  acceptsAll(arena, writing, begunAtMs);
+  // What is sent once the breaker is open goes straight into the outbox.
+  const later = answeredSince(writing.exchanges, begunAtMs + BREAKER_MS).map(({ ms }) => ms);
+  const p99Ms = quantile(later, 0.99);
+  const worstMs = Math.max(...answeredSince(writing.exchanges, begunAtMs - BREAKER_MS).map(({ ms }) => ms));
+  arena.holds('breaker within 1 s', p99Ms < P99_MS * 2.5, `p99 ${Math.round(p99Ms)} ms from then on`);
+  arena.holds('nobody waits longer', worstMs < BREAKER_MS + 500, `${Math.round(worstMs)} ms`);
+  const grownBytes = after - before;
+  arena.holds('memory flat', grownBytes < FLAT_BYTES, `${(grownBytes / 2 ** 20).toFixed(0)} MiB more`);
+  await arena.recovers();
+}
+
+function acceptsAll(arena: Arena, writing: Traffic, fromMs: number): void {
+  const answered = answeredSince(writing.exchanges, fromMs);
+  const accepted = answered.filter(({ outcome }) => outcome === 'accepted').length;
+  arena.holds('100 % accepted', accepted > 0 && accepted === answered.length, `${accepted} of ${answered.length}`);
+}
+
+async function setWatermark({ system }: Arena, share: string): Promise<void> {
+  await system.rabbitmq.ctl(['set_vm_memory_high_watermark', share]);
+}
+
+/** Resident, of the API process. */
+function apiBytes({ system }: Arena): number {
+  const [, kilobytes] =
+    /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${system.api.current().pid()}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) * 1_024;
+}

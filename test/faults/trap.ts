@@ -1,0 +1,57 @@
+/** Looks at what goes over one connection; true: hold this chunk and all after it. */
+export interface Trap {
+  toServer(chunk: Buffer): boolean;
+  toProgram(chunk: Buffer): boolean;
+}
+
+export type TrapFactory = () => Trap;
+
+const NEVER = (): boolean => false;
+/** What begins the worker's one large statement, and what ends its transaction; Postgres says so by the same word. */
+const INSERT = 'INSERT INTO interactions';
+const COMMIT = 'COMMIT';
+/** Class 60 (basic), method 80 (ack), as AMQP 0-9-1 has them on the wire. */
+const BASIC_ACK = '\u0000\u003c\u0000\u0050';
+
+/** Received, nothing sent to Postgres that writes. */
+export const beforeInsert: TrapFactory = () => ({ toServer: createFinder(INSERT), toProgram: NEVER });
+
+/** The statement has run, its transaction is open. */
+export const beforeCommit: TrapFactory = () => {
+  const [inserts, commits] = [createFinder(INSERT), createFinder(COMMIT)];
+  let isRecording = false;
+  return {
+    toServer(chunk) {
+      isRecording ||= inserts(chunk);
+      return isRecording && commits(chunk);
+    },
+    toProgram: NEVER,
+  };
+};
+
+/** Postgres has committed, and the worker does not know. */
+export const beforeCommitIsKnown: TrapFactory = () => {
+  const sent = beforeCommit();
+  const answers = createFinder(COMMIT);
+  let isCommitting = false;
+  return {
+    toServer(chunk) {
+      isCommitting ||= sent.toServer(chunk);
+      return false;
+    },
+    toProgram: (chunk) => isCommitting && answers(chunk),
+  };
+};
+
+/** The worker knows, RabbitMQ does not. */
+export const beforeAck: TrapFactory = () => ({ toServer: createFinder(BASIC_ACK), toProgram: NEVER });
+
+/** Also finds what is cut in two by the chunks. */
+function createFinder(wanted: string): (chunk: Buffer) => boolean {
+  let tail = '';
+  return (chunk) => {
+    const text = tail + chunk.toString('latin1');
+    tail = text.slice(-(wanted.length - 1));
+    return text.includes(wanted);
+  };
+}
