@@ -26,7 +26,8 @@ import { createRabbitmqSource } from './adapters/rabbitmq/rabbitmq-source.ts';
 import { connectRedis } from './adapters/redis/redis-connection.ts';
 import { createRedisPendingWrites } from './adapters/redis/redis-pending-writes.ts';
 
-const CACHE_DEADLINE_MS = 50;
+/** Redis that hangs makes a read so much slower until the breaker opens. */
+const CACHE_DEADLINE_MS = 20;
 /** How soon an accepted interaction is found where the outbox is the queue, and where it only steps in. */
 const OUTBOX_POLL_MS = 25;
 const OUTBOX_FALLBACK_POLL_MS = 250;

@@ -98,6 +98,7 @@ export async function startSystemUnderFault(): Promise<SystemUnderFault> {
         AMQP_URL: withPort(rabbitmq.url, through.rabbitmq.port),
         REDIS_URL: withPort(redis.url, through.redis.port),
         QUEUE_NAME: QUEUE,
+        SHUTDOWN_GRACE_MS: '500',
         LOG_LEVEL: 'warn',
       };
     };

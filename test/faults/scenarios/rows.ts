@@ -1,7 +1,14 @@
 import type { Row } from '../row.ts';
 import { bothFrozen, bothStopped } from './both-away.ts';
 import { brokerAlarm, brokerBlackHole, brokerFrozen, brokerStopped, brokerUnbound } from './broker.ts';
+import { clock } from './clock.ts';
+import { manyWorkers } from './many-workers.ts';
+import { poison } from './poison.ts';
+import { postgresReadOnly, postgresStopped, postgresTerminated } from './postgres.ts';
 import { randomKills } from './random-kills.ts';
+import { redis } from './redis.ts';
+import { replicas } from './replicas.ts';
+import { rollingRestarts } from './rolling-restarts.ts';
 import { workerSteps } from './worker-steps.ts';
 
 /** Every line of the table, in its order. */
@@ -10,9 +17,18 @@ export const ROWS: readonly Row[] = [
   ...workerSteps,
   brokerStopped,
   brokerFrozen,
-  brokerBlackHole,
   brokerAlarm,
   brokerUnbound,
+  brokerBlackHole,
   bothStopped,
   bothFrozen,
+  postgresStopped,
+  postgresTerminated,
+  postgresReadOnly,
+  ...replicas,
+  ...redis,
+  manyWorkers,
+  poison,
+  clock,
+  rollingRestarts,
 ];

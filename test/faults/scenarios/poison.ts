@@ -1,0 +1,145 @@
+import { newInteractionId, newInteractionIdAt } from '../../../src/interactions/interaction-id.ts';
+import { query } from '../../servers/query.ts';
+import { waitFor } from '../../servers/wait-for.ts';
+import { bodyOf, publishBodies } from '../publish.ts';
+import type { Arena, Row } from '../row.ts';
+import { missingOf } from '../system-under-fault.ts';
+
+const INTERACTIONS = { quick: 10_000, full: 50_000 };
+/** The best of so many, each with and without poison in turn: what else the machine does costs some of them. */
+const ROUNDS = 3;
+const KEPT_SHARE = 0.95;
+const TWO_DAYS_MS = 172_800_000;
+const REFUSE = `ALTER TABLE interactions ADD CONSTRAINT refuse CHECK (metadata IS NULL OR NOT metadata ? 'poison') NOT VALID`;
+
+export const poison: Row = {
+  name: 'poison',
+  fault: '1 % poison',
+  async run(arena) {
+    const { system, isQuick } = arena;
+    const count = isQuick ? INTERACTIONS.quick : INTERACTIONS.full;
+    await must(arena, ['discard', '--all']);
+    const best = { clean: 0, poisoned: 0 };
+    const expected = new Map<string, number>();
+    await drain(arena, cleanOnes(arena, 5_000));
+    for (let round = 0; round < ROUNDS; round += 1) {
+      best.clean = Math.max(best.clean, await drain(arena, cleanOnes(arena, count)));
+      const bodies = cleanOnes(arena, count);
+      for (let at = 0; at < bodies.length; at += 100) bodies[at] = poisonOf(arena, at / 100, expected);
+      best.poisoned = Math.max(best.poisoned, await drain(arena, bodies, 0.99));
+    }
+    const share = best.poisoned / best.clean;
+    const rates = `${Math.round(best.poisoned)} of ${Math.round(best.clean)} a second`;
+    arena.holds('clean throughput at least 95 %', share >= KEPT_SHARE, `${Math.round(share * 100)} %, ${rates}`);
+
+    // What Postgres alone can find is searched for by halves.
+    await query(system.databaseUrl, REFUSE);
+    const refused = cleanOnes(arena, 3, { poison: true });
+    await publishBodies(system.rabbitmq.url, [...cleanOnes(arena, 300), ...refused]);
+    expected.set('RECORD_FAILED', refused.length);
+    const reasons = async (): Promise<string> => {
+      const rows = await query(
+        system.databaseUrl,
+        'SELECT reason::text, count(*)::int AS count FROM rejected GROUP BY 1',
+      );
+      return sorted(rows.map(({ reason, count }) => [String(reason), Number(count)]));
+    };
+    const wanted = sorted([...expected]);
+    await waitFor('every poison to be rejected', async () => (await reasons()) === wanted).catch(() => undefined);
+    arena.holds('each rejected with its reason', (await reasons()) === wanted, await reasons());
+
+    await query(system.databaseUrl, 'ALTER TABLE interactions DROP CONSTRAINT refuse');
+    await system.addItems([UNKNOWN]);
+    await must(arena, ['replay', '--all']);
+    await arena.recovers();
+    const left = await missingOf(system.databaseUrl, arena.ledger.acceptedIds());
+    arena.holds(
+      'replayed',
+      left.length === 0,
+      `${expected.get('ITEM_NOT_FOUND')} of an item that came late, ${refused.length} that Postgres refused`,
+    );
+    await must(arena, ['discard', '--all']);
+  },
+};
+
+const UNKNOWN = 'poison-unknown';
+
+function cleanOnes(
+  { items, ledger, between }: Arena,
+  count: number,
+  metadata: { poison: true } | null = null,
+): Buffer[] {
+  return Array.from({ length: count }, () => {
+    const sent = {
+      id: newInteractionId(),
+      viewer: `person-${between(0, 1_000)}`,
+      item: items[between(0, items.length)] ?? '',
+      type: 'VIEW' as const,
+      retraction: false,
+    };
+    ledger.sent(sent);
+    ledger.accepted(sent.id);
+    return bodyOf(sent, metadata);
+  });
+}
+
+/** Of every kind in turn; what becomes good once its item is there is in the ledger. */
+function poisonOf(arena: Arena, turn: number, expected: Map<string, number>): Buffer {
+  const expect = (reason: string): void => void expected.set(reason, (expected.get(reason) ?? 0) + 1);
+  const sent = {
+    id: newInteractionId(),
+    viewer: 'poisoner',
+    item: arena.items[0] ?? '',
+    type: 'VIEW' as const,
+    retraction: false,
+  };
+  switch (turn % 4) {
+    case 0:
+      expect('ITEM_NOT_FOUND');
+      arena.ledger.sent({ ...sent, item: UNKNOWN });
+      arena.ledger.accepted(sent.id);
+      return bodyOf({ ...sent, item: UNKNOWN });
+    case 1:
+      expect('INVALID_MESSAGE');
+      return Buffer.from(`{"v":1,"id":"${sent.id}"`);
+    case 2:
+      expect('INVALID_MESSAGE');
+      return bodyOf({ ...sent, id: newInteractionIdAt(Date.now() + TWO_DAYS_MS) });
+    default:
+      expect('ID_REUSED');
+      return bodyOf({ ...sent, id: arena.ledger.acceptedIds()[0] ?? '' });
+  }
+}
+
+/** Per second, from the first recorded to `share` of them; they wait in the queue before. */
+async function drain(arena: Arena, bodies: readonly Buffer[], share = 1): Promise<number> {
+  const { system } = arena;
+  const proxy = system.links.worker.rabbitmq;
+  proxy.refuse();
+  await publishBodies(system.rabbitmq.url, bodies);
+  const before = await arena.countRecorded();
+  await proxy.heal();
+  let [firstMs, counted] = [0, 0];
+  await waitFor(
+    'all of it to be recorded',
+    async () => {
+      counted = (await arena.countRecorded()) - before;
+      if (counted > 0 && firstMs === 0) firstMs = performance.now();
+      return counted >= bodies.length * share;
+    },
+    { everyMs: 10, deadlineMs: 120_000 },
+  );
+  return counted / ((performance.now() - firstMs) / 1_000);
+}
+
+async function must({ system }: Arena, args: readonly string[]): Promise<void> {
+  const { exitCode, stderr } = await system.run('rejected', args);
+  if (exitCode !== 0) throw new Error(`rejected ${args.join(' ')} ended with ${exitCode}: ${stderr}`);
+}
+
+function sorted(counts: readonly (readonly [string, number])[]): string {
+  return counts
+    .map(([reason, count]) => `${reason} ${count}`)
+    .toSorted()
+    .join(', ');
+}

@@ -1,0 +1,83 @@
+import { query } from '../../servers/query.ts';
+import { waitFor } from '../../servers/wait-for.ts';
+import { metricOf } from '../metric-of.ts';
+import { answeredSince, type Arena, type Row } from '../row.ts';
+
+const AWAY_MS = 30_000;
+const QUICK_MS = 2_000;
+const TERMINATE_EVERY_MS = 5_000;
+const TERMINATIONS = 6;
+
+/** RabbitMQ takes everything meanwhile; the worker waits, tries again ever more rarely, and goes on by itself. */
+function faulty(
+  name: string,
+  fault: string,
+  hurt: (arena: Arena, worker: { tries(): Promise<number> }) => Promise<void>,
+): Row {
+  return {
+    name,
+    fault,
+    async run(arena) {
+      const { system } = arena;
+      const worker = system.worker.current();
+      const writing = arena.write();
+      await waitFor('the first ones', () => writing.exchanges.length > 20);
+      const begunAtMs = performance.now();
+      await hurt(arena, {
+        tries: () => metricOf(system.worker.metricsUrl, 'groundswell_record_failures_total', 'kind="transient"'),
+      });
+      const seen = answeredSince(writing.exchanges, begunAtMs);
+      const accepted = seen.filter(({ outcome }) => outcome === 'accepted').length;
+      arena.holds('100 % accepted', accepted > 0 && accepted === seen.length, `${accepted} of ${seen.length}`);
+      await arena.recovers();
+      arena.holds('the worker is still the same', worker.exitCode() === null, `exit code ${worker.exitCode()}`);
+    },
+  };
+}
+
+export const postgresStopped: Row = faulty('postgres-stopped', 'Postgres stopped', async (arena, worker) => {
+  const { postgres } = arena.system;
+  await postgres.primary.terminate();
+  await backsOff(arena, worker);
+  await postgres.primary.restart();
+});
+
+export const postgresTerminated: Row = faulty(
+  'postgres-backends',
+  'Postgres terminates its backends every 5 s',
+  async (arena) => {
+    for (let time = 0; time < (arena.isQuick ? 2 : TERMINATIONS); time += 1) {
+      await arena.wait(arena.isQuick ? 500 : TERMINATE_EVERY_MS);
+      await query(
+        arena.system.postgres.url,
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'`,
+      );
+    }
+  },
+);
+
+/** As those who host it do when its disk is full or fails; reads go on. */
+export const postgresReadOnly: Row = faulty(
+  'postgres-read-only',
+  "Postgres' disk made read-only (by its hosts: every transaction read-only)",
+  async (arena, worker) => {
+    const set = async (value: 'on' | 'off'): Promise<void> => {
+      await query(arena.system.postgres.url, `ALTER SYSTEM SET default_transaction_read_only = ${value}`);
+      await query(arena.system.postgres.url, 'SELECT pg_reload_conf()');
+    };
+    await set('on');
+    await backsOff(arena, worker);
+    await set('off');
+  },
+);
+
+async function backsOff(arena: Arena, worker: { tries(): Promise<number> }): Promise<void> {
+  const forMs = arena.isQuick ? QUICK_MS : AWAY_MS;
+  const before = await worker.tries();
+  await arena.wait(forMs);
+  const tries = (await worker.tries()) - before;
+  // Two batches at a time, from 100 ms on doubling to 5 s.
+  const most = 2 * (8 + forMs / 2_500);
+  arena.holds('the worker backs off', tries > 0 && tries <= most, `${tries} tries in ${forMs / 1_000} s`);
+}

@@ -1,0 +1,51 @@
+import { startProxy } from '../../end-to-end/start-proxy.ts';
+import { waitFor } from '../../servers/wait-for.ts';
+import { metricOf } from '../metric-of.ts';
+import type { Row } from '../row.ts';
+
+const RESTARTS = { quick: 3, full: 30 };
+
+export const rollingRestarts: Row = {
+  name: 'rolling-restarts',
+  fault: 'worker and API rolling restarts, keep-alive clients with idempotency keys through nginx',
+  async run(arena) {
+    const { system, isQuick } = arena;
+    const second = await system.supervise('api');
+    const nginx = await startProxy([system.api.url, second.url], { isExempt: true });
+    const requestsAt = (url: string): Promise<number> =>
+      metricOf(url, 'groundswell_http_requests_total', 'status="200",route="api"');
+    try {
+      const writing = arena.write({ url: nginx.url, byKey: true });
+      const reading = arena.read({ url: nginx.url });
+      const isBalanced = (): Promise<void> =>
+        waitFor('a share of the load at both', async () => {
+          const counts = await Promise.all([system.api, second].map(({ metricsUrl }) => requestsAt(metricsUrl)));
+          return counts.every((count) => count > 0);
+        });
+      await isBalanced();
+      const codes: (number | null)[] = [];
+      for (let restart = 0; restart < (isQuick ? RESTARTS.quick : RESTARTS.full); restart += 1) {
+        const next = [system.api, system.worker, second][restart % 3];
+        if (next === undefined) continue;
+        codes.push(await next.terminate());
+        await next.start();
+        await isBalanced();
+      }
+      await writing.stop();
+      await reading.stop();
+      const failed = writing.exchanges.filter(({ outcome }) => outcome !== 'accepted').length;
+      const requests = writing.exchanges.length + reading.exchanges.length;
+      const faults = writing.faults.length + reading.faults.length;
+      arena.holds('0 failed requests', requests > 0 && failed + faults === 0, `${failed + faults} of ${requests}`);
+      arena.holds(
+        'each ends by itself',
+        codes.every((code) => code === 0),
+        `${codes.length} restarts`,
+      );
+      await arena.recovers();
+    } finally {
+      await nginx.stop();
+      await second[Symbol.asyncDispose]();
+    }
+  },
+};
