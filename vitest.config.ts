@@ -5,6 +5,7 @@ const INTEGRATION = '**/*.integration.test.ts';
 const SYSTEMS = [
   'deploy/**/*.integration.test.ts',
   'test/load/*.test.ts',
+  'test/faults/quick.test.ts',
   'test/commands/cluster.test.ts',
   'test/end-to-end/rolling-restart.test.ts',
   'test/end-to-end/broker-cluster.test.ts',

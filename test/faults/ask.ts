@@ -13,22 +13,39 @@ export interface Answer {
 
 const TIMEOUT_MS = 30_000;
 
+interface Asked {
+  readonly query: string;
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+interface How {
+  readonly agent?: Agent;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** One GraphQL request as a client sends it. Rejects when no answer comes. */
-export function ask(
-  url: string,
-  body: { readonly query: string; readonly variables?: Readonly<Record<string, unknown>> },
-  { agent, headers }: { readonly agent?: Agent; readonly headers: Readonly<Record<string, string>> },
-): Promise<Answer> {
+export function ask(url: string, body: Asked, { agent, headers }: How): Promise<Answer> {
   const payload = JSON.stringify(body);
+  const sized = { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(payload)) };
+  return send(`${url}/graphql`, { method: 'POST', headers: { ...sized, ...headers }, agent }, payload);
+}
+
+/** As `ask`, for a query: what proxies may keep, and send again when a server has died on it. */
+export function get(url: string, { query, variables }: Asked, { agent, headers }: How): Promise<Answer> {
+  const search = new URLSearchParams({ query, variables: JSON.stringify(variables) }).toString();
+  const options = { method: 'GET', headers: { 'apollo-require-preflight': 'true', ...headers }, agent };
+  return send(`${url}/graphql?${search}`, options, undefined);
+}
+
+function send(
+  url: string,
+  { agent, ...options }: { method: string; headers: Record<string, string>; agent: Agent | undefined },
+  payload: string | undefined,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sending = request(
-      `${url}/graphql`,
-      {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload), ...headers },
-        timeout: TIMEOUT_MS,
-        ...(agent === undefined ? {} : { agent }),
-      },
+      url,
+      { ...options, timeout: TIMEOUT_MS, ...(agent === undefined ? {} : { agent }) },
       (response) => {
         text(response).then((answer) => {
           const retryAfter = response.headers['retry-after'];

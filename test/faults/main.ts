@@ -1,4 +1,9 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { packageRoot } from '../../src/runtime/package-root.ts';
 import { provision } from '../servers/provision.ts';
+import { checkMutations } from './check-mutations.ts';
 import { parseOptions, USAGE, type FaultOptions } from './options.ts';
 import { runRow } from './run-row.ts';
 import type { RowResult } from './row.ts';
@@ -23,9 +28,29 @@ async function main(): Promise<void> {
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   await provision();
+  if (options.mutations) {
+    process.exitCode = (await checkMutations(options.seed, options.only)) ? 0 : 1;
+    return;
+  }
   const results = await runRows(options);
-  process.stdout.write(`${table(results)}\n\nseed ${options.seed}\n`);
+  const text = `${table(results)}\n\n${describe(options)}`;
+  process.stdout.write(`${text}\n`);
+  if (options.report) writeReport(text);
   process.exitCode = results.every(({ failures }) => failures.length === 0) ? 0 : 1;
+}
+
+function describe({ seed, isQuick }: FaultOptions): string {
+  const day = new Date().toISOString().slice(0, 10);
+  const machine = `${cpus().length} cores, Node ${process.versions.node}`;
+  return `Seed ${seed}, ${isQuick ? 'each row in its short form' : 'each row in full'}, ${day}, ${machine}.`;
+}
+
+/** Between the two marks. */
+function writeReport(text: string): void {
+  const file = join(packageRoot(), 'docs/reliability.md');
+  const [before, , after] = readFileSync(file, 'utf8').split(/(?<=<!-- table -->\n)|(?=<!-- end of table -->)/);
+  if (before === undefined || after === undefined) throw new Error(`${file} has lost the marks of its table`);
+  writeFileSync(file, `${before}\n${text}\n\n${after}`);
 }
 
 async function runRows(options: FaultOptions): Promise<RowResult[]> {

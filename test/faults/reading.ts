@@ -1,6 +1,6 @@
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ask, at } from './ask.ts';
+import { at, get } from './ask.ts';
 
 export interface Reading {
   /** Milliseconds of each answer, with when it began. */
@@ -34,7 +34,7 @@ export function startReading(options: {
         ranking: RANKINGS[Math.floor(random() * RANKINGS.length)],
       };
       try {
-        const answer = await ask(url, { query: LIST, variables }, { agent, headers: {} });
+        const answer = await get(url, { query: LIST, variables }, { agent, headers: {} });
         if (at(answer.data, 'popularItems') == null || answer.code !== null)
           faults.push(`${answer.status}: ${answer.text.slice(0, 300)}`);
         else exchanges.push({ startedAtMs, ms: performance.now() - startedAtMs });

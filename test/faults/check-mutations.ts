@@ -1,0 +1,51 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../../src/runtime/package-root.ts';
+import { testDirectory } from '../servers/test-run.ts';
+import { MUTATIONS, mutated, type Mutation } from './mutations.ts';
+
+/** Takes away one safety line after the other, each in a copy of the package. Whether every one was missed. */
+export async function checkMutations(seed: number, only: readonly string[]): Promise<boolean> {
+  const mutations = MUTATIONS.filter(({ row }) => only.length === 0 || only.includes(row));
+  let survived = 0;
+  for (const mutation of mutations) {
+    const copy = copyPackage();
+    const file = join(copy, mutation.file);
+    writeFileSync(file, mutated(readFileSync(file, 'utf8'), mutation));
+    const { exitCode, said } = await runRow(copy, mutation.row, seed);
+    rmSync(copy, { recursive: true, force: true });
+    const isMissed = exitCode === 1 && said.includes('FAILS') && mutation.because.test(said);
+    if (!isMissed) survived += 1;
+    const verdict = isMissed
+      ? `missed by ${mutation.row}`
+      : `NOT MISSED by ${mutation.row} (exit ${exitCode})\n${said}`;
+    process.stdout.write(`without ${mutation.line}: ${verdict}\n`);
+  }
+  process.stdout.write(`${mutations.length - survived} of ${mutations.length} safety lines are missed\n`);
+  return survived === 0;
+}
+
+/** What is under version control or about to be, the generated client, and the packages as a link. */
+function copyPackage(): string {
+  const [root, copy] = [packageRoot(), testDirectory('mutant')];
+  const list = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root });
+  for (const path of [...list.toString().split('\0').filter(Boolean), 'src/adapters/generated']) {
+    cpSync(join(root, path), join(copy, path), { recursive: true });
+  }
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  return copy;
+}
+
+function runRow(
+  cwd: string,
+  row: Mutation['row'],
+  seed: number,
+): Promise<{ readonly exitCode: number | null; readonly said: string }> {
+  const args = ['scripts/launch.mjs', 'faults', '--quick', '--only', row, '--seed', String(seed)];
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, args, { cwd }, (_, stdout, stderr) => {
+      resolve({ exitCode: child.exitCode, said: `${stderr}${stdout}` });
+    });
+  });
+}
