@@ -86,7 +86,7 @@ async function pageReader(database: Database): Promise<() => Promise<void>> {
   if (popular === undefined) throw new Error('the ranking popular is missing');
   return async () => {
     const page = await reader.standings(popular, 'WEEK', null, null, PAGE);
-    const found = await items.find(page?.items.map(({ itemId }) => itemId) ?? []);
+    const found = await items.find(page?.items.map(({ itemId }) => itemId) ?? [], null);
     if (found.length !== PAGE) throw new Error(`${found.length} items on the page`);
   };
 }

@@ -6,6 +6,7 @@ import type { PendingWrites } from './interactions/pending-writes.ts';
 import type { DeliverySource, InteractionQueue } from './interactions/queue.ts';
 import type { InteractionRecorder } from './interactions/recorder.ts';
 import type { RejectedStore } from './interactions/rejected-store.ts';
+import type { WriteProgressReader } from './interactions/write-progress.ts';
 import type { ItemStore } from './items/item-store.ts';
 import type { PopularityReader } from './popularity/popularity-reader.ts';
 import type { RankingStore } from './popularity/ranking.ts';
@@ -25,6 +26,7 @@ export interface Ports {
   readonly queue: InteractionQueue;
   readonly recorder: InteractionRecorder;
   readonly interactions: InteractionReader;
+  readonly progress: WriteProgressReader;
   readonly pending: PendingWrites;
   readonly rejected: RejectedStore;
   readonly eraser: ViewerEraser;

@@ -20,6 +20,7 @@ import { createPostgresRankingStore } from './adapters/postgres/postgres-ranking
 import { createPostgresRecorder } from './adapters/postgres/postgres-recorder.ts';
 import { createPostgresRejectedStore } from './adapters/postgres/postgres-rejected-store.ts';
 import { createPostgresStandings } from './adapters/postgres/postgres-standings.ts';
+import { createPostgresWriteProgress } from './adapters/postgres/postgres-write-progress.ts';
 import { createDatabase, type Database } from './adapters/postgres/prisma-database.ts';
 import { connectRabbitmqQueue } from './adapters/rabbitmq/rabbitmq-queue.ts';
 import { createRabbitmqSource } from './adapters/rabbitmq/rabbitmq-source.ts';
@@ -66,6 +67,7 @@ export async function createPorts(config: Config, options: WiringOptions): Promi
       pending: store.pending,
       recorder: createPostgresRecorder(database),
       interactions: createPostgresInteractionReader(database),
+      progress: createPostgresWriteProgress(database),
       rejected: createPostgresRejectedStore(database),
       eraser: createPostgresEraser(database),
       items: createPostgresItemStore(database),

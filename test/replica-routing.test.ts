@@ -71,7 +71,7 @@ test('reads, raw SQL too, run on both replicas and not on the primary; writes on
   });
   for (const url of all) await resetStatementCounts(url);
   await readOften(40);
-  await createPostgresItemStore(database).find(['a']);
+  await createPostgresItemStore(database).find(['a'], null);
   await createPostgresRecorder(database).record(entries(interaction()));
   await createPostgresInteractionReader(database).recent(viewerKeyOf({ userId: 'ann' }), null, 5);
 

@@ -29,7 +29,7 @@ export type ParsedInteraction =
   | { readonly ok: true; readonly interaction: Interaction }
   | { readonly ok: false; readonly userErrors: UserError[] };
 
-const MAX_AHEAD_MS = 5 * 60_000;
+export const MAX_AHEAD_MS = 5 * 60_000;
 const DAY_MS = 86_400_000;
 /** As JSON in UTF-8; an import holds its rows to the same. */
 export const MAX_METADATA_BYTES = 4 * 1024;

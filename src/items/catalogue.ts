@@ -1,4 +1,5 @@
 import type { SwrCache } from '../cache/swr-cache.ts';
+import type { ReadPoint } from '../interactions/write-progress.ts';
 import type { CatalogueFollower } from './catalogue-follower.ts';
 import type { ItemStore } from './item-store.ts';
 import { isItemId, type Item } from './item.ts';
@@ -12,9 +13,9 @@ export interface FoundItems {
   readonly ttlMs: number;
 }
 
-/** Reads and changes of items; every read through the data cache, and without what was hidden lately. */
+/** Reads and changes of items, without what was hidden lately; reads go through the data cache, but for those past a point. */
 export interface Catalogue {
-  find(ids: readonly string[]): Promise<FoundItems>;
+  find(ids: readonly string[], point: ReadPoint | null): Promise<FoundItems>;
   /** Stores those without faults; the items as stored, in the order given. */
   upsert(items: readonly RawItem[]): Promise<{ readonly items: Item[]; readonly userErrors: UserError[] }>;
   /** The ids that exist and are now hidden, or shown. This process follows before it resolves, others within a second. */
@@ -30,15 +31,18 @@ export interface CatalogueOptions {
 export function createCatalogue({ items, follower, cache }: CatalogueOptions): Catalogue {
   const prefix = (): string => `${follower.generation()}:`;
 
-  async function load(ids: readonly string[]): Promise<ReadonlyMap<string, Item>> {
-    const found = await items.find(ids);
+  async function load(ids: readonly string[], point: ReadPoint | null): Promise<ReadonlyMap<string, Item>> {
+    const found = await items.find(ids, point);
     return new Map(found.map((item) => [item.id, item]));
   }
 
   return {
-    async find(ids) {
+    async find(ids, point) {
       const askable = ids.filter((id) => isItemId(id) && !follower.isHidden(id));
-      const { values, ttlMs } = await cache.getMany(prefix(), askable, load, null);
+      const { values, ttlMs } =
+        point === null
+          ? await cache.getMany(prefix(), askable, (missing) => load(missing, null), null)
+          : { values: await load(askable, point), ttlMs: 0 };
       const found = new Map<string, Item>();
       for (const [id, item] of values) if (item !== null && !follower.isHidden(id)) found.set(id, item);
       return { items: found, ttlMs };

@@ -1,3 +1,4 @@
+import type { ReadPoint } from '../interactions/write-progress.ts';
 import type { Item, ItemInput } from './item.ts';
 
 /** What changed in the catalogue that caches must not outlive. */
@@ -9,8 +10,8 @@ export interface CatalogueChanges {
 }
 
 export interface ItemStore {
-  /** In any order, hidden ones left out. From a replica. */
-  find(ids: readonly string[]): Promise<Item[]>;
+  /** In any order, hidden ones left out. From a replica; given a point, from one that is past it. */
+  find(ids: readonly string[], point: ReadPoint | null): Promise<Item[]>;
   /** Which of these exist and are visible. From the primary. */
   known(ids: readonly string[]): Promise<Set<string>>;
   /** Inserts or replaces; the last of equal ids wins. Returned as stored, in the order of the input. */

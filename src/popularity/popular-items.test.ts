@@ -49,7 +49,7 @@ beforeEach(async () => {
 });
 
 const page = (asked: Partial<PopularArguments> = {}): Promise<PopularPage> =>
-  popular.page({ first: 3, ranking: 'popular', ...asked }, catalogue.find);
+  popular.page({ first: 3, ranking: 'popular', ...asked }, (ids) => catalogue.find(ids, null), null);
 const idsOf = ({ rows }: PopularPage): string[] => rows.map(({ item }) => item.id);
 const endOf = ({ rows }: PopularPage): string => rows.at(-1)?.cursor ?? '';
 
@@ -70,7 +70,7 @@ describe('bad input', () => {
     ['a cursor of JSON', { after: Buffer.from('["x",1,1,"a"]').toString('base64url') }],
   ])('%s is BAD_USER_INPUT', async (_, asked) => {
     await expect(page(asked)).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
-    expect(reader.calls).toEqual({ standings: [], sum: [], counts: [] });
+    expect(reader.calls).toEqual({ standings: [], sum: [], counts: [], past: [] });
   });
 
   it.each<[string, Partial<PopularArguments>]>([
@@ -259,10 +259,10 @@ describe('the data cache', () => {
   });
 
   it('keeps counts by window and bucket, one call for all that are missing', async () => {
-    await popular.counts(['a', 'b'], 'DAY', new Date(NOW));
-    await popular.counts(['a', 'b', 'c'], 'DAY', new Date(NOW + 1_000));
+    await popular.counts(['a', 'b'], 'DAY', new Date(NOW), null);
+    await popular.counts(['a', 'b', 'c'], 'DAY', new Date(NOW + 1_000), null);
     expect(reader.calls.counts.map(({ itemIds }) => itemIds)).toEqual([['a', 'b'], ['c']]);
-    await popular.counts(['a'], 'DAY', new Date(NOW + HOUR_MS));
+    await popular.counts(['a'], 'DAY', new Date(NOW + HOUR_MS), null);
     expect(reader.calls.counts).toHaveLength(3);
   });
 });

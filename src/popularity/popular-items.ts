@@ -1,11 +1,18 @@
-import type { SwrCache } from '../cache/swr-cache.ts';
+import type { Cached, SwrCache } from '../cache/swr-cache.ts';
 import type { CountsByType } from '../interactions/interaction-reader.ts';
+import type { ReadPoint } from '../interactions/write-progress.ts';
 import type { FoundItems } from '../items/catalogue.ts';
 import type { CatalogueFollower } from '../items/catalogue-follower.ts';
 import type { Item } from '../items/item.ts';
 import type { CurrentRankings } from './current-rankings.ts';
 import { encodeCursor } from './cursor.ts';
-import { MAX_DEPTH, type PopularityReader, type Position, type RankedItem } from './popularity-reader.ts';
+import {
+  MAX_DEPTH,
+  type PopularityReader,
+  type PopularityReads,
+  type Position,
+  type RankedItem,
+} from './popularity-reader.ts';
 import { parsePopularQuery, type PopularArguments, type PopularQuery } from './popular-query.ts';
 import type { PopularityWindow, Ranking } from './ranking.ts';
 import type { SumSlots } from './sum-slots.ts';
@@ -37,9 +44,21 @@ export interface CountsOfItems {
 
 /** Popularity as clients ask for it, through the data cache. */
 export interface PopularItems {
-  /** `findItems` gives the items of the page; what it does not give is left out. @throws PublicError BAD_USER_INPUT, SERVICE_BUSY */
-  page(asked: PopularArguments, findItems: (ids: readonly string[]) => Promise<FoundItems>): Promise<PopularPage>;
-  counts(itemIds: readonly string[], window: PopularityWindow, asOf: Date): Promise<CountsOfItems>;
+  /**
+   * `findItems` gives the items of the page; what it does not give is left out. With `settled` the answer waits for it, is
+   * read past that point, and no cache has a part in it. @throws PublicError BAD_USER_INPUT, SERVICE_BUSY
+   */
+  page(
+    asked: PopularArguments,
+    findItems: (ids: readonly string[]) => Promise<FoundItems>,
+    settled: (() => Promise<ReadPoint>) | null,
+  ): Promise<PopularPage>;
+  counts(
+    itemIds: readonly string[],
+    window: PopularityWindow,
+    asOf: Date,
+    point: ReadPoint | null,
+  ): Promise<CountsOfItems>;
 }
 
 /** A stretch of a list. */
@@ -69,31 +88,45 @@ export function createPopularItems(options: PopularItemsOptions): PopularItems {
   const { reader, rankings, follower, rowsCache, countsCache, slots, clock } = options;
 
   /** Rows after the cursor, one more than wanted if there are more. */
-  async function rowsOf(query: PopularQuery): Promise<RankedRows & { readonly ttlMs: number; readonly more: boolean }> {
+  async function rowsOf(
+    query: PopularQuery,
+    point: ReadPoint | null,
+  ): Promise<RankedRows & { readonly ttlMs: number; readonly more: boolean }> {
     const { ranking, window, types, category, asOf, after, limit } = query;
     if (types === null && asOf === null) {
       const wanted = limit + 1 + Math.min(follower.hidden().size, MAX_SLACK);
       const key = keyOf('standings', [ranking.name, window, category, after?.sortKey, after?.itemId, wanted]);
-      const standings = await rowsCache.get(key, () => reader.standings(ranking, window, category, after, wanted));
+      const standings = await readRows(key, point, (reads) =>
+        reads.standings(ranking, window, category, after, wanted),
+      );
       if (standings.value !== null) {
         const { items } = standings.value;
         return { ...standings.value, items, ttlMs: standings.ttlMs, more: items.length === wanted };
       }
     }
-    const summed = await sum(query);
+    const summed = await sum(query, point);
     const position = after === null ? 0 : summed.items.findIndex((row) => comesAfter(row, after));
     return { ...summed, items: position < 0 ? [] : summed.items.slice(position), more: false };
   }
 
-  async function sum(query: PopularQuery): Promise<RankedRows & { readonly ttlMs: number }> {
+  function readRows(
+    key: string,
+    point: ReadPoint | null,
+    load: (reads: PopularityReads) => Promise<RankedRows | null>,
+  ): Promise<Cached<RankedRows | null>> {
+    if (point === null) return rowsCache.get(key, () => load(reader));
+    return load(reader.past(point)).then((value) => ({ value, ttlMs: 0 }));
+  }
+
+  async function sum(query: PopularQuery, point: ReadPoint | null): Promise<RankedRows & { readonly ttlMs: number }> {
     const { ranking, window, types, category } = query;
     const asOfMs = query.asOf?.getTime() ?? clock();
     if (types?.length === 0) return { asOf: new Date(asOfMs), items: [], ttlMs: Number.POSITIVE_INFINITY };
     const bucket = bucketOf(window, asOfMs);
     const key = keyOf('sum', [ranking.name, window, types, category, query.asOf === null ? 'now' : bucket]);
-    const { value, ttlMs } = await rowsCache.get(key, async () => {
+    const { value, ttlMs } = await readRows(key, point, async (reads) => {
       const asOf = query.asOf ?? new Date(clock());
-      return { asOf, items: await slots.run(() => reader.sum({ ranking, window, types, category, asOf })) };
+      return { asOf, items: await slots.run(() => reads.sum({ ranking, window, types, category, asOf })) };
     });
     const summed = value ?? { asOf: new Date(asOfMs), items: [] };
     const asOf = query.asOf ?? summed.asOf;
@@ -105,9 +138,10 @@ export function createPopularItems(options: PopularItemsOptions): PopularItems {
   }
 
   return {
-    async page(asked, findItems) {
+    async page(asked, findItems, settled) {
       const query = parsePopularQuery(asked, rankings, clock());
-      const rows = await rowsOf(query);
+      const point = settled === null ? null : await settled();
+      const rows = await rowsOf(query, point);
       // One row more than wanted tells whether there is a next page.
       const visible = rows.items.filter((row) => !follower.isHidden(row.itemId)).slice(0, query.limit + 1);
       const wanted = visible.slice(0, query.limit);
@@ -132,7 +166,8 @@ export function createPopularItems(options: PopularItemsOptions): PopularItems {
       };
     },
 
-    async counts(itemIds, window, asOf) {
+    async counts(itemIds, window, asOf, point) {
+      if (point !== null) return { counts: await reader.past(point).counts(itemIds, window, asOf), ttlMs: 0 };
       const prefix = `${follower.generation()}:${window}:${bucketOf(window, asOf.getTime())}:`;
       const load = (ids: readonly string[]): Promise<ReadonlyMap<string, CountsByType>> =>
         reader.counts(ids, window, asOf);

@@ -16,6 +16,8 @@ export interface PopularArguments {
   readonly types?: readonly InteractionType[] | null;
   readonly category?: string | null;
   readonly asOf?: Date | null;
+  /** Interactions of the viewer's own that the answer has to include. */
+  readonly includes?: readonly string[] | null;
 }
 
 /** A question that can be answered. */

@@ -1,5 +1,6 @@
 import type { InteractionType } from '../interactions/interaction.ts';
 import type { CountsByType } from '../interactions/interaction-reader.ts';
+import type { ReadPoint } from '../interactions/write-progress.ts';
 import type { PopularityWindow, Ranking } from './ranking.ts';
 
 /** Pages go this deep: ranks 1 to 1,000. */
@@ -37,8 +38,8 @@ export interface SummedRanking {
   readonly asOf: Date;
 }
 
-/** Reads of popularity; from a replica within the lag limit. They never touch raw interactions. */
-export interface PopularityReader {
+/** Reads of popularity. They never touch raw interactions. */
+export interface PopularityReads {
   /**
    * Up to `limit` rows after `after` of the standing for now. Null when this ranking has no standing yet (just applied).
    * A category nobody has is an empty page.
@@ -54,4 +55,10 @@ export interface PopularityReader {
   sum(query: SummedRanking): Promise<RankedItem[]>;
   /** Events by type (reactions: those that stand) of each item in the window that ends with the bucket of `asOf`. */
   counts(itemIds: readonly string[], window: PopularityWindow, asOf: Date): Promise<Map<string, CountsByType>>;
+}
+
+/** From a replica within the lag limit. */
+export interface PopularityReader extends PopularityReads {
+  /** The same from a replica that has itself replayed all up to `point`, else from the primary. */
+  past(point: ReadPoint): PopularityReads;
 }

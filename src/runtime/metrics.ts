@@ -3,7 +3,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry, type Aggreg
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** Rates need a first value to grow from, so what should never happen is there as 0 before it does. */
 const REASONS = ['INVALID_MESSAGE', 'NEWER_VERSION', 'ITEM_NOT_FOUND', 'ID_REUSED', 'RECORD_FAILED'];
-const LIMITS = ['busy', 'body', 'complexity', 'sums'];
+const LIMITS = ['busy', 'body', 'complexity', 'sums', 'includes'];
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -240,7 +240,7 @@ export function createMetrics() {
     }),
     rateLimited: new Counter({
       name: 'groundswell_limited_total',
-      help: 'Requests refused by a limit: rate, busy, body, complexity, sums (of the past).',
+      help: 'Requests refused by a limit: rate, busy, body, complexity, sums (of the past), includes (too many wait for their writes).',
       labelNames: ['limit'] as const,
       registers,
     }),

@@ -72,7 +72,7 @@ export interface Answer {
 }
 
 export async function ask(
-  system: System,
+  system: Pick<System, 'url'>,
   query: string,
   variables: Record<string, unknown> = {},
   headers: Record<string, string> = {},

@@ -4,6 +4,8 @@ import type { ItemStore } from '../../src/items/item-store.ts';
 export interface MemoryItemStore extends ItemStore {
   /** Calls of each method so far. */
   readonly calls: { find: string[][]; known: string[][]; changes: number };
+  /** Of each call of `find`. */
+  readonly points: (string | null)[];
   /** As when a ranking changes. */
   bumpGeneration(): void;
   /** What `find` shows although it is hidden: a lagging replica. */
@@ -39,14 +41,16 @@ export function createMemoryItemStore(items: readonly (Partial<ItemInput> & { id
 
   const store: MemoryItemStore = {
     calls: { find: [], known: [], changes: 0 },
+    points: [],
     lagging: false,
     fault: null,
     bumpGeneration() {
       generation += 1n;
     },
-    find: (ids) =>
+    find: (ids, point) =>
       answer(() => {
         store.calls.find.push([...ids]);
+        store.points.push(point);
         return ids.flatMap((id) => (hiddenIds.has(id) && !store.lagging ? [] : (rows.get(id) ?? [])));
       }),
     known: (ids) =>

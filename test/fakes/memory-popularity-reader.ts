@@ -1,5 +1,11 @@
 import type { InteractionType } from '../../src/interactions/interaction.ts';
-import type { PopularityReader, Position, RankedItem, SummedRanking } from '../../src/popularity/popularity-reader.ts';
+import type {
+  PopularityReader,
+  PopularityReads,
+  Position,
+  RankedItem,
+  SummedRanking,
+} from '../../src/popularity/popularity-reader.ts';
 import type { PopularityWindow } from '../../src/popularity/ranking.ts';
 
 export interface MemoryPopularityReader extends PopularityReader {
@@ -12,6 +18,7 @@ export interface MemoryPopularityReader extends PopularityReader {
     standings: { after: Position | null; limit: number; window: PopularityWindow | null; category: string | null }[];
     sum: SummedRanking[];
     counts: { itemIds: string[]; window: PopularityWindow; asOf: Date }[];
+    past: string[];
   };
   /** What every call waits for. */
   gate: Promise<void>;
@@ -36,7 +43,7 @@ export function createMemoryPopularityReader(rows: RankedItem[] = []): MemoryPop
     rows,
     ready: true,
     asOf: new Date('2026-11-23T12:00:00.000Z'),
-    calls: { standings: [], sum: [], counts: [] },
+    calls: { standings: [], sum: [], counts: [], past: [] },
     gate: Promise.resolve(),
     fault: null,
     standings(_ranking, window, category, after, limit) {
@@ -58,6 +65,10 @@ export function createMemoryPopularityReader(rows: RankedItem[] = []): MemoryPop
         ['VIEW', 5],
       ];
       return answer(() => new Map(itemIds.map((id) => [id, new Map(counts)])));
+    },
+    past(point): PopularityReads {
+      reader.calls.past.push(point);
+      return reader;
     },
   };
   return reader;

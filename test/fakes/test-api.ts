@@ -16,6 +16,7 @@ import { createMemoryItemStore, type MemoryItemStore } from './memory-item-store
 import { createMemoryPopularityReader, rankedItems, type MemoryPopularityReader } from './memory-popularity-reader.ts';
 import { createMemoryQueue, type MemoryQueue } from './memory-queue.ts';
 import { createMemoryRankingStore } from './memory-ranking-store.ts';
+import { createMemoryWriteProgress, type MemoryWriteProgress } from './memory-write-progress.ts';
 import { createMemoryTextCache, type MemoryTextCache } from './memory-text-cache.ts';
 
 export const NOBODY: Identity = { userId: null, deviceId: null, key: null, isAdmin: false };
@@ -37,6 +38,7 @@ export interface TestApi extends AsyncDisposable {
   readonly items: MemoryItemStore;
   readonly reader: MemoryPopularityReader;
   readonly interactions: MemoryInteractionReader;
+  readonly progress: MemoryWriteProgress;
   readonly pending: PendingWrites;
   readonly queue: MemoryQueue;
   readonly cache: MemoryTextCache;
@@ -96,6 +98,7 @@ export async function startTestApi(
   const items = createMemoryItemStore(ids.map((id) => ({ id })));
   const reader = createMemoryPopularityReader(rankedItems(ids));
   const interactions = createMemoryInteractionReader();
+  const progress = createMemoryWriteProgress();
   const pending = createMemoryPendingWrites();
   const queue = createMemoryQueue();
   const cache = createMemoryTextCache();
@@ -107,7 +110,16 @@ export async function startTestApi(
     },
   };
   const { useCases, start, stop } = createUseCases({
-    ports: { queue, interactions, pending, eraser, items, rankings: createMemoryRankingStore(), popularity: reader },
+    ports: {
+      queue,
+      interactions,
+      progress,
+      pending,
+      eraser,
+      items,
+      rankings: createMemoryRankingStore(),
+      popularity: reader,
+    },
     maxAgeDays: 30,
     anonymousWrites: options.anonymousWrites ?? true,
     cacheTtlMs: options.cacheTtlMs ?? 500,
@@ -124,6 +136,7 @@ export async function startTestApi(
     items,
     reader,
     interactions,
+    progress,
     pending,
     queue,
     cache,

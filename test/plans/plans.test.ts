@@ -4,6 +4,7 @@ import { createPostgresItemStore } from '../../src/adapters/postgres/postgres-it
 import { createPostgresPopularityReader } from '../../src/adapters/postgres/postgres-popularity-reader.ts';
 import { createPostgresRankingStore } from '../../src/adapters/postgres/postgres-ranking-store.ts';
 import { createPostgresRecorder } from '../../src/adapters/postgres/postgres-recorder.ts';
+import { createPostgresWriteProgress } from '../../src/adapters/postgres/postgres-write-progress.ts';
 import { createPostgresStandings } from '../../src/adapters/postgres/postgres-standings.ts';
 import type { Database } from '../../src/adapters/postgres/prisma-database.ts';
 import { viewerKeyOf } from '../../src/interactions/viewer-key.ts';
@@ -75,7 +76,7 @@ const HOT: [string, (database: Database) => Promise<unknown>][] = [
   ['counts of a page by hour', (db) => createPostgresPopularityReader(db).counts(ids, 'HOUR', new Date())],
   ['counts of a page by week', (db) => createPostgresPopularityReader(db).counts(ids, 'WEEK', new Date())],
   ['counts of a page of all time', (db) => createPostgresPopularityReader(db).counts(ids, 'ALL_TIME', new Date())],
-  ['items by id', (db) => createPostgresItemStore(db).find(ids)],
+  ['items by id', (db) => createPostgresItemStore(db).find(ids, null)],
   ['known items', (db) => createPostgresItemStore(db).known(ids)],
   ['what changed in the catalogue', (db) => createPostgresItemStore(db).changes()],
   ['one interaction', (db) => createPostgresInteractionReader(db).find(id, viewer)],
@@ -92,6 +93,7 @@ const HOT: [string, (database: Database) => Promise<unknown>][] = [
         ),
       ),
   ],
+  ['how far writes have come', (db) => createPostgresWriteProgress(db).look([id])],
   ['refreshing the standings', (db) => createPostgresStandings({ database: db }).refresh()],
 ];
 

@@ -1,7 +1,7 @@
 import type { Item, ItemInput } from '../../items/item.ts';
 import type { ItemStore } from '../../items/item-store.ts';
 import type { JsonValue } from '../../runtime/json.ts';
-import type { Database } from './prisma-database.ts';
+import type { Database, Queryable } from './prisma-database.ts';
 import { Prisma } from '../generated/prisma/client.ts';
 
 /** Longer than any replica in rotation may lag. */
@@ -21,11 +21,10 @@ const COLUMNS = Prisma.sql`id, title, category, url, image_url, attributes, crea
 
 export function createPostgresItemStore(database: Database): ItemStore {
   return {
-    async find(ids) {
-      const rows = await database.read(
-        (client) => client.$queryRaw<ItemRow[]>`
-          SELECT ${COLUMNS} FROM items WHERE id = ANY(${ids}::text[]) AND hidden_at IS NULL`,
-      );
+    async find(ids, point) {
+      const work = (client: Queryable): Promise<ItemRow[]> => client.$queryRaw`
+        SELECT ${COLUMNS} FROM items WHERE id = ANY(${ids}::text[]) AND hidden_at IS NULL`;
+      const rows = await (point === null ? database.read(work) : database.readPast(point, work));
       return rows.map(toItem);
     },
 

@@ -2,12 +2,13 @@ import { INTERACTION_TYPES, type InteractionType } from '../../interactions/inte
 import {
   MAX_DEPTH,
   type PopularityReader,
+  type PopularityReads,
   type Position,
   type RankedItem,
 } from '../../popularity/popularity-reader.ts';
 import type { Ranking } from '../../popularity/ranking.ts';
 import { bucketsOf, scoredSql, windowRowsSql } from './popularity-sql.ts';
-import type { Database } from './prisma-database.ts';
+import type { Database, Queryable } from './prisma-database.ts';
 import { Prisma } from '../generated/prisma/client.ts';
 
 interface StandingRow {
@@ -30,10 +31,19 @@ interface CountRow {
   count: bigint;
 }
 
+type Read = <T>(work: (client: Queryable) => Promise<T>) => Promise<T>;
+
 export function createPostgresPopularityReader(database: Database): PopularityReader {
   return {
+    ...createReads((work) => database.read(work)),
+    past: (point) => createReads((work) => database.readPast(point, work)),
+  };
+}
+
+function createReads(read: Read): PopularityReads {
+  return {
     async standings(ranking, window, category, after, limit) {
-      const rows = await database.read((client) =>
+      const rows = await read((client) =>
         client.$queryRaw<StandingRow[]>(standingsSql(ranking, window ?? 'DECAY', category ?? '', after, limit)),
       );
       const [first] = rows;
@@ -53,7 +63,7 @@ export function createPostgresPopularityReader(database: Database): PopularityRe
         among: Prisma.sql`true`,
       });
       const among = category === null ? Prisma.empty : Prisma.sql`AND i.category = ${category}`;
-      const rows = await database.read(
+      const rows = await read(
         (client) => client.$queryRaw<ScoredRow[]>`
           WITH ${scored}
           SELECT i.id AS item_id, s.sort_key, s.people
@@ -65,7 +75,7 @@ export function createPostgresPopularityReader(database: Database): PopularityRe
 
     async counts(itemIds, window, asOf) {
       const among = Prisma.sql`item_key IN (SELECT key FROM wanted)`;
-      const rows = await database.read(
+      const rows = await read(
         (client) => client.$queryRaw<CountRow[]>`
           WITH wanted AS MATERIALIZED (SELECT key, id FROM items WHERE id = ANY(${itemIds}::text[]))
           SELECT w.id AS item_id, r.type::text, sum(r.events)::bigint AS count

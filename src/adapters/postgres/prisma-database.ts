@@ -25,6 +25,11 @@ export interface DatabaseOptions {
 export interface Database {
   /** On a healthy replica, raw SQL too; on the primary when there is none. A replica that fails is left for the next. */
   read<T>(work: (client: PrismaClient) => Promise<T>): Promise<T>;
+  /**
+   * On a healthy replica that has itself replayed all up to this WAL position, asked on the connection that then reads; on
+   * the primary when there is none.
+   */
+  readPast<T>(position: string, work: (client: Queryable) => Promise<T>): Promise<T>;
   /** On the primary: writes, and reads that need the latest. @throws UnavailableError on anything that may pass */
   primary<T>(work: (client: PrismaClient) => Promise<T>): Promise<T>;
   /** One transaction on the primary; never retried here. @throws UnavailableError on anything that may pass */
@@ -64,21 +69,42 @@ export function createDatabase(options: DatabaseOptions): Database {
     }
   }
 
+  /** Undefined from `work`: this replica cannot tell, and stays in rotation. */
+  async function onReplica<T>(work: (client: PrismaClient) => Promise<{ result: T } | undefined>) {
+    for (const replica of replicas.inRotation()) {
+      try {
+        const read = await withDeadline(work(replica.client), REPLICA_READ_DEADLINE_MS, 'a replica');
+        if (read === undefined) continue;
+        fromReplica.inc();
+        return read;
+      } catch (error) {
+        if (!(error instanceof DeadlineError || isTransient(error))) throw error;
+        replica.takeOut(error);
+      }
+    }
+    fromPrimary.inc();
+    return undefined;
+  }
+
   return {
     primary: onPrimary,
     async read(work) {
-      for (const replica of replicas.inRotation()) {
-        try {
-          const result = await withDeadline(work(replica.client), REPLICA_READ_DEADLINE_MS, 'a replica');
-          fromReplica.inc();
-          return result;
-        } catch (error) {
-          if (!(error instanceof DeadlineError || isTransient(error))) throw error;
-          replica.takeOut(error);
-        }
-      }
-      fromPrimary.inc();
-      return onPrimary(work);
+      const read = await onReplica(async (client) => ({ result: await work(client) }));
+      return read === undefined ? onPrimary(work) : read.result;
+    },
+    async readPast(position, work) {
+      const read = await onReplica((client) =>
+        client.$transaction(
+          async (tx) => {
+            // A statement of its own before the read: within one, the position could be of after its snapshot.
+            const [replica] = await tx.$queryRaw<{ past: boolean | null }[]>`
+              SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= ${position}::pg_lsn AS past`;
+            return replica?.past === true ? { result: await work(tx) } : undefined;
+          },
+          { maxWait: CONNECT_TIMEOUT_MS, timeout: REPLICA_READ_DEADLINE_MS },
+        ),
+      );
+      return read === undefined ? onPrimary(work) : read.result;
     },
     transaction: (work, timeoutMs = TRANSACTION_TIMEOUT_MS) =>
       onPrimary((client) => client.$transaction(work, { maxWait: CONNECT_TIMEOUT_MS, timeout: timeoutMs })),

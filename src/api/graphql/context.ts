@@ -1,5 +1,7 @@
+import type { IncludedWrites } from '../../interactions/included-writes.ts';
 import type { RecordInteraction } from '../../interactions/record-interaction.ts';
 import type { ViewerHistory } from '../../interactions/viewer-history.ts';
+import type { ReadPoint } from '../../interactions/write-progress.ts';
 import type { EraseViewer } from '../../interactions/erase-viewer.ts';
 import type { Catalogue } from '../../items/catalogue.ts';
 import type { CurrentRankings } from '../../popularity/current-rankings.ts';
@@ -11,6 +13,7 @@ import type { RequestContext } from '../request-context.ts';
 export interface UseCases {
   readonly recordInteraction: RecordInteraction;
   readonly history: ViewerHistory;
+  readonly includedWrites: IncludedWrites;
   readonly eraseViewer: EraseViewer;
   readonly catalogue: Catalogue;
   readonly rankings: CurrentRankings;
@@ -38,15 +41,25 @@ export interface Freshness {
   ttlMs(): number;
   /** Something in the answer may be kept for no longer than this. */
   limit(ttlMs: number): void;
+  /** What the rest of the answer is read past; null: nothing in particular. */
+  point(): ReadPoint | null;
+  /** From now on; nothing of the answer may be kept. */
+  readPast(point: ReadPoint): void;
 }
 
 export function createContext(useCases: UseCases, request: RequestContext): ApiContext {
   let ttlMs = useCases.cacheTtlMs;
+  let point: ReadPoint | null = null;
   let loaders: Loaders | undefined;
   const freshness: Freshness = {
     ttlMs: () => ttlMs,
     limit(otherMs) {
       ttlMs = Math.min(ttlMs, otherMs);
+    },
+    point: () => point,
+    readPast(later) {
+      point = later;
+      ttlMs = 0;
     },
   };
   return {

@@ -4,10 +4,12 @@ const STATUS: ReadonlyMap<unknown, number> = new Map([
   ['BAD_USER_INPUT', 400],
   ['UNAUTHENTICATED', 401],
   ['FORBIDDEN', 403],
+  ['INTERACTION_REJECTED', 409],
   ['RATE_LIMITED', 429],
   ['INTERNAL_SERVER_ERROR', 500],
   ['SERVICE_UNAVAILABLE', 503],
   ['SERVICE_BUSY', 503],
+  ['NOT_YET_RECORDED', 503],
 ]);
 
 /** An answer without any data has the status of its worst error; one with some data is 200. */

@@ -1,6 +1,7 @@
 import DataLoader from 'dataloader';
 import type { CountsByType } from '../../interactions/interaction-reader.ts';
 import type { ReactionType } from '../../interactions/interaction.ts';
+import type { ReadPoint } from '../../interactions/write-progress.ts';
 import type { ViewerKey } from '../../interactions/viewer-key.ts';
 import type { Item } from '../../items/item.ts';
 import type { PopularityWindow } from '../../popularity/ranking.ts';
@@ -10,6 +11,7 @@ export interface CountsKey {
   readonly itemId: string;
   readonly window: PopularityWindow;
   readonly asOf: Date;
+  readonly point: ReadPoint | null;
 }
 
 /** One SQL statement per kind of entity, however many of them a query names. */
@@ -29,7 +31,7 @@ export function createLoaders(
   freshness: Freshness,
 ): Loaders {
   async function loadItems(ids: readonly string[]): Promise<(Item | null)[]> {
-    const { items, ttlMs } = await catalogue.find(ids);
+    const { items, ttlMs } = await catalogue.find(ids, freshness.point());
     freshness.limit(ttlMs);
     return ids.map((id) => items.get(id) ?? null);
   }
@@ -46,7 +48,7 @@ export function createLoaders(
         const [first] = group;
         if (first === undefined) return;
         const itemIds = group.map((key) => key.itemId);
-        const { counts, ttlMs } = await popularItems.counts(itemIds, first.window, first.asOf);
+        const { counts, ttlMs } = await popularItems.counts(itemIds, first.window, first.asOf, first.point);
         freshness.limit(ttlMs);
         loaded.set(name, counts);
       }),
@@ -67,6 +69,6 @@ export function createLoaders(
   };
 }
 
-function groupOf({ window, asOf }: CountsKey): string {
-  return `${window}:${asOf.getTime()}`;
+function groupOf({ window, asOf, point }: CountsKey): string {
+  return `${window}:${asOf.getTime()}:${point ?? ''}`;
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ANN, startTestApi, type TestApi } from '../../../test/fakes/test-api.ts';
+import { newInteractionId } from '../../interactions/interaction-id.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
 
 let api: TestApi;
@@ -7,6 +8,70 @@ beforeEach(async () => {
   api = await startTestApi();
 });
 afterEach(() => api[Symbol.asyncDispose]());
+
+describe('popularItems with `includes`', () => {
+  const ASK = `query ($includes: [ID!], $ranking: String! = "popular") { popularItems(includes: $includes, ranking: $ranking) {
+    nodes { item { id counts(window: DAY) { count } } counts { count } } } }`;
+  const settle = (): string[] => {
+    const id = newInteractionId();
+    api.progress.settled.push({ id, viewer: ANN.key, rejectedReason: null });
+    return [id];
+  };
+
+  it('is read past the point of the write, its items and counts too, whatever caches hold', async () => {
+    await api.ask(ASK, { as: ANN });
+    const [found, ranked, counted] = [
+      api.items.calls.find.length,
+      api.reader.calls.standings.length,
+      api.reader.calls.counts.length,
+    ];
+    const { errors, header } = await api.ask(ASK, { as: ANN, variables: { includes: settle() } });
+    expect(errors).toEqual([]);
+    expect(header('cache-control')).toBe('private, no-store');
+    expect(api.reader.calls.standings.length).toBe(ranked + 1);
+    expect(api.reader.calls.counts.length).toBe(counted + 2);
+    expect(api.items.calls.find.length).toBe(found + 1);
+    expect(api.items.points.at(-1)).toBe('0/1');
+    expect(new Set(api.reader.calls.past)).toEqual(new Set(['0/1']));
+  });
+
+  it('is kept by no cache, and asked again it is read again', async () => {
+    const includes = settle();
+    for (const expected of [1, 2]) {
+      await api.ask(ASK, { as: ANN, variables: { includes } });
+      expect(api.progress.looks).toHaveLength(expected);
+      expect(api.reader.calls.standings).toHaveLength(expected);
+    }
+    expect(api.cache.entries.size).toBe(0);
+    await api.ask(ASK, { as: ANN });
+    expect(api.reader.calls.standings).toHaveLength(3);
+  });
+
+  it.each([null, []])('waits for nothing and comes from the cache for %j', async (includes) => {
+    for (let times = 0; times < 2; times += 1) await api.ask(ASK, { variables: { includes } });
+    expect(api.progress.looks).toEqual([]);
+    expect(api.reader.calls.standings).toHaveLength(1);
+    expect(api.reader.calls.past).toEqual([]);
+  });
+
+  it('is UNAUTHENTICATED for nobody, and a bad argument is told without waiting', async () => {
+    const variables = { includes: [newInteractionId()] };
+    const anonymous = await api.ask(ASK, { variables });
+    expect([anonymous.errors[0]?.code, anonymous.status]).toEqual(['UNAUTHENTICATED', 401]);
+    const { errors } = await api.ask(ASK, { as: ANN, variables: { ...variables, ranking: 'nonsense' } });
+    expect(errors[0]?.code).toBe('BAD_USER_INPUT');
+    expect(api.progress.looks).toEqual([]);
+  });
+
+  it('is 503 with Retry-After while it is not yet recorded, and 409 once rejected', async () => {
+    const id = newInteractionId();
+    const early = await api.ask(ASK, { as: ANN, variables: { includes: [id] } });
+    expect([early.errors[0]?.code, early.status, early.header('retry-after')]).toEqual(['NOT_YET_RECORDED', 503, '1']);
+    api.progress.settled.push({ id, viewer: ANN.key, rejectedReason: 'ITEM_NOT_FOUND' });
+    const rejected = await api.ask(ASK, { as: ANN, variables: { includes: [id] } });
+    expect([rejected.errors[0]?.code, rejected.status]).toEqual(['INTERACTION_REJECTED', 409]);
+  });
+});
 
 describe('popularItems', () => {
   it('gives nodes, edges and where the page lies', async () => {

@@ -1,5 +1,6 @@
 import { createSwrCache, type CacheOutcome, type SwrCache } from '../../cache/swr-cache.ts';
 import { createEraseViewer } from '../../interactions/erase-viewer.ts';
+import { createIncludedWrites } from '../../interactions/included-writes.ts';
 import { createRecordInteraction } from '../../interactions/record-interaction.ts';
 import { createViewerHistory } from '../../interactions/viewer-history.ts';
 import { createCatalogueFollower } from '../../items/catalogue-follower.ts';
@@ -14,7 +15,10 @@ import type { Metrics } from '../../runtime/metrics.ts';
 import type { UseCases } from './context.ts';
 
 export interface UseCasesOptions {
-  readonly ports: Pick<Ports, 'queue' | 'interactions' | 'pending' | 'eraser' | 'items' | 'rankings' | 'popularity'>;
+  readonly ports: Pick<
+    Ports,
+    'queue' | 'interactions' | 'progress' | 'pending' | 'eraser' | 'items' | 'rankings' | 'popularity'
+  >;
   readonly maxAgeDays: number;
   readonly anonymousWrites: boolean;
   /** Data is fresh for so long, and may be served for as long again while it is read anew. */
@@ -68,6 +72,11 @@ export function createUseCases(options: UseCasesOptions): RunningUseCases {
     useCases: {
       recordInteraction: createRecordInteraction({ queue, pending, known, maxAgeDays: options.maxAgeDays, clock }),
       history: createViewerHistory({ reader: ports.interactions, pending, isHidden: follower.isHidden }),
+      includedWrites: createIncludedWrites({
+        progress: ports.progress,
+        clock,
+        onRefused: () => rateLimited.inc({ limit: 'includes' }),
+      }),
       eraseViewer: createEraseViewer({ eraser, pending }),
       catalogue: createCatalogue({ items, follower, cache: dataCache(MAX_CACHED_ITEMS) }),
       rankings,

@@ -11,10 +11,10 @@ export const item = {
   async counts(
     { id }: Item,
     { window }: { window: PopularityWindow },
-    { loaders, useCases }: ApiContext,
+    { loaders, useCases, freshness }: ApiContext,
   ): Promise<InteractionCount[]> {
     const asOf = new Date(Math.floor(useCases.clock() / MINUTE_MS) * MINUTE_MS);
-    return interactionCounts(await loaders().counts.load({ itemId: id, window, asOf }));
+    return interactionCounts(await loaders().counts.load({ itemId: id, window, asOf, point: freshness.point() }));
   },
 
   viewerReactions: ({ id }: Item, _: unknown, { loaders }: ApiContext): Promise<readonly ReactionType[]> =>

@@ -21,8 +21,13 @@ export const popularItem = {
   score: ({ row }: PopularNode): number => row.score,
   people: ({ row }: PopularNode): number => Math.min(row.people, MAX_INT),
   item: ({ row }: PopularNode) => row.item,
-  async counts({ row, page }: PopularNode, _: unknown, { loaders }: ApiContext): Promise<InteractionCount[]> {
+  async counts(
+    { row, page }: PopularNode,
+    _: unknown,
+    { loaders, freshness }: ApiContext,
+  ): Promise<InteractionCount[]> {
     const { window, asOf } = page;
-    return interactionCounts(await loaders().counts.load({ itemId: row.item.id, window: window ?? 'ALL_TIME', asOf }));
+    const key = { itemId: row.item.id, window: window ?? 'ALL_TIME', asOf, point: freshness.point() };
+    return interactionCounts(await loaders().counts.load(key));
   },
 };

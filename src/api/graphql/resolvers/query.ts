@@ -1,9 +1,12 @@
 import type { KnownInteraction } from '../../../interactions/viewer-history.ts';
+import type { ReadPoint } from '../../../interactions/write-progress.ts';
+import type { FoundItems } from '../../../items/catalogue.ts';
 import { isItemId, type Item } from '../../../items/item.ts';
 import type { PopularArguments } from '../../../popularity/popular-query.ts';
 import type { PopularPage } from '../../../popularity/popular-items.ts';
 import type { Ranking } from '../../../popularity/ranking.ts';
 import { PublicError } from '../../../runtime/errors.ts';
+import { requireWriter } from '../authorize.ts';
 import type { ApiContext } from '../context.ts';
 import type { Identity } from '../../request-context.ts';
 
@@ -11,14 +14,15 @@ const MAX_ITEMS = 100;
 
 export const query = {
   async popularItems(_: unknown, args: PopularArguments, context: ApiContext): Promise<PopularPage> {
-    const page = await context.useCases.popularItems.page(args, async (ids) => {
+    const findItems = async (ids: readonly string[]): Promise<FoundItems> => {
       const items = await Promise.all(ids.map((id) => context.loaders().item.load(id)));
       // The loader has told the answer's freshness of their age.
       return {
         items: new Map(items.flatMap((item) => (item === null ? [] : [[item.id, item]]))),
         ttlMs: Number.POSITIVE_INFINITY,
       };
-    });
+    };
+    const page = await context.useCases.popularItems.page(args, findItems, settledOf(args.includes ?? [], context));
     context.freshness.limit(page.ttlMs);
     return page;
   },
@@ -46,3 +50,14 @@ export const query = {
     return identity.key === null ? null : identity;
   },
 };
+
+/** Null where nothing has to be included. */
+function settledOf(includes: readonly string[], context: ApiContext): (() => Promise<ReadPoint>) | null {
+  if (includes.length === 0) return null;
+  const viewer = requireWriter(context);
+  return async () => {
+    const point = await context.useCases.includedWrites.settle(viewer, includes);
+    context.freshness.readPast(point);
+    return point;
+  };
+}
