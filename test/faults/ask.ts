@@ -74,7 +74,8 @@ function parse(answer: string): Pick<Answer, 'data' | 'code' | 'text'> {
 
 function codeOf(error: unknown): string | null {
   if (error === undefined) return null;
-  return String(at(at(error, 'extensions'), 'code') ?? 'without a code');
+  const code = at(at(error, 'extensions'), 'code');
+  return typeof code === 'string' ? code : 'without a code';
 }
 
 /** What a client gets has the shape that the server gave it. */

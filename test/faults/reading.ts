@@ -35,8 +35,8 @@ export function startReading(options: {
       };
       try {
         const answer = await get(url, { query: LIST, variables }, { agent, headers: {} });
-        if (at(answer.data, 'popularItems') == null || answer.code !== null)
-          faults.push(`${answer.status}: ${answer.text.slice(0, 300)}`);
+        const list = at(answer.data, 'popularItems') ?? null;
+        if (list === null || answer.code !== null) faults.push(`${answer.status}: ${answer.text.slice(0, 300)}`);
         else exchanges.push({ startedAtMs, ms: performance.now() - startedAtMs });
       } catch (error) {
         faults.push(String(error));

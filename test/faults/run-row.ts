@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
 import { compareLedger } from '../../bench/load/compare-ledger.ts';
 import { recordedRow } from '../../bench/load/loaded-system.ts';
@@ -90,7 +91,7 @@ export async function runRow(
     await system.addItems(items);
     await row.run(arena);
   } catch (error) {
-    failures.push(String(error), ...(error instanceof Error && error.cause !== undefined ? [String(error.cause)] : []));
+    failures.push(inspect(error, { depth: 2 }));
   }
   await system.heal();
   await Promise.all([...writings, ...readings].map((traffic) => traffic.stop()));
@@ -111,7 +112,7 @@ export async function runRow(
   const wrong = [...writings, ...readings].flatMap(({ faults }) => faults);
   if (wrong.length > 0) failures.push(`${wrong.length} wrong answers, such as ${wrong[0]}`);
   if (ledger.counts().sent === 0) failures.push('nothing was sent');
-  const times = [...writings.flatMap(({ exchanges }) => exchanges.filter(({ outcome }) => outcome !== 'no answer'))];
+  const times = writings.flatMap(({ exchanges }) => exchanges.filter(({ outcome }) => outcome !== 'no answer'));
   return {
     name: row.name,
     fault: row.fault,
