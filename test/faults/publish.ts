@@ -14,7 +14,7 @@ export function bodyOf(sent: Sent & Pick<Interaction, 'type'>, metadata: Interac
   return encodeMessage({
     id,
     itemId,
-    viewer: viewerKeyOf({ userId: viewer }),
+    viewer: viewerKeyOf({ deviceId: viewer }),
     type,
     retraction,
     metadata,

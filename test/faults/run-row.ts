@@ -102,7 +102,7 @@ export async function runRow(
   await waitFor('the last ones', isSettled, { deadlineMs }).catch(() => undefined);
 
   const rows = (await query(system.databaseUrl, RECORDED, [pattern])).map(recordedRow);
-  const verdict = compareLedger(ledger.entries(), rows, (userId) => viewerKeyOf({ userId }));
+  const verdict = compareLedger(ledger.entries(), rows, (deviceId) => viewerKeyOf({ deviceId }));
   const miscounts = await recountRollups(system.databaseUrl);
   const duplicated = verdict.doubled + verdict.changed + verdict.invented;
   if (verdict.lost > 0) failures.push(`${verdict.lost} lost`);

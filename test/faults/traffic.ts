@@ -123,7 +123,7 @@ export function startWriting(options: WriteOptions): Traffic {
   function send(agent: Agent, batch: readonly Sent[]): Promise<Answer> {
     const [first] = batch;
     if (first === undefined) throw new Error('nothing to send');
-    const headers: Record<string, string> = { 'x-user-id': first.viewer };
+    const headers: Record<string, string> = { 'x-device-id': first.viewer };
     if (byKey) {
       const input = { itemId: first.item, type: first.type };
       return ask(

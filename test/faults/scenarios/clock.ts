@@ -78,7 +78,7 @@ async function sendOne(
 ): Promise<Answered> {
   const [viewer, item] = [`person-${between(0, 40)}`, items[between(0, items.length)] ?? ''];
   const variables = { input: { itemId: item, type: 'VIEW', ...input } };
-  const answer = await ask(url, { query: ONE, variables }, { headers: { 'x-user-id': viewer } });
+  const answer = await ask(url, { query: ONE, variables }, { headers: { 'x-device-id': viewer } });
   const payload = at(answer.data, 'recordInteraction');
   const id = at(at(payload, 'interaction'), 'id');
   const code = at(at(at(payload, 'userErrors'), '0'), 'code');

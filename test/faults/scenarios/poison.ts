@@ -24,8 +24,10 @@ export const poison: Row = {
     await drain(arena, cleanOnes(arena, 5_000));
     for (let round = 0; round < ROUNDS; round += 1) {
       best.clean = Math.max(best.clean, await drain(arena, cleanOnes(arena, count)));
-      const bodies = cleanOnes(arena, count);
-      for (let at = 0; at < bodies.length; at += 100) bodies[at] = poisonOf(arena, at / 100, expected);
+      const bodies = cleanOnes(arena, count * 0.99);
+      for (let turn = 0; turn < count / 100; turn += 1) {
+        bodies.splice(turn * 100, 0, poisonOf(arena, turn, expected));
+      }
       best.poisoned = Math.max(best.poisoned, await drain(arena, bodies, 0.99));
     }
     const share = best.poisoned / best.clean;
@@ -88,7 +90,7 @@ function poisonOf(arena: Arena, turn: number, expected: Map<string, number>): Bu
   const expect = (reason: string): void => void expected.set(reason, (expected.get(reason) ?? 0) + 1);
   const sent = {
     id: newInteractionId(),
-    viewer: 'poisoner',
+    viewer: `poisoner-${turn}-${arena.random()}`,
     item: arena.items[0] ?? '',
     type: 'VIEW' as const,
     retraction: false,

@@ -3,6 +3,7 @@ import { bothFrozen, bothStopped } from './both-away.ts';
 import { brokerAlarm, brokerBlackHole, brokerFrozen, brokerStopped, brokerUnbound } from './broker.ts';
 import { clock } from './clock.ts';
 import { manyWorkers } from './many-workers.ts';
+import { network } from './network.ts';
 import { poison } from './poison.ts';
 import { postgresReadOnly, postgresStopped, postgresTerminated } from './postgres.ts';
 import { randomKills } from './random-kills.ts';
@@ -30,5 +31,6 @@ export const ROWS: readonly Row[] = [
   manyWorkers,
   poison,
   clock,
+  network,
   rollingRestarts,
 ];
