@@ -9,7 +9,7 @@ import { createRoutedPacker, layoutOf } from './rabbitmq-partitions.ts';
 import { declareTopology } from './rabbitmq-topology.ts';
 
 const DEFAULT_MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
-/** So many calls are not held until the end of the turn: the broker works while the turn goes on. */
+/** So many calls a partition are not held until the end of the turn: the broker works while the turn goes on. */
 const SEND_AT_CALLS = 16;
 const FIRST_CONNECT_MS = 1_500;
 /** A broker that confirms nothing for so long after a missed deadline gets a new connection, on another node if there is one. */
@@ -278,7 +278,7 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
         };
         if (gathered.size === 0) setImmediate(sendGathered);
         gathered.add(call);
-        if (gathered.size === SEND_AT_CALLS) sendGathered();
+        if (gathered.size === SEND_AT_CALLS * layout.queues.length) sendGathered();
         watchDeadline();
       });
     },
