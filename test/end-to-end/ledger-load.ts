@@ -71,7 +71,7 @@ async function send(
 ): Promise<string> {
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'idempotency-key': id, 'x-user-id': user },
+    headers: { 'content-type': 'application/json', 'idempotency-key': id, 'x-device-id': user },
     body: JSON.stringify({ query: RECORD, variables }),
     signal: AbortSignal.timeout(30_000),
   });

@@ -7,7 +7,7 @@ import { freePort } from '../servers/free-port.ts';
 import { query } from '../servers/query.ts';
 import { testQueue } from '../servers/test-queue.ts';
 import { waitFor } from '../servers/wait-for.ts';
-import { differences, isRecorded, startLedgerLoad } from './ledger-load.ts';
+import { differences, isRecorded, startLedgerLoad, type LedgerLoad } from './ledger-load.ts';
 import { startProxy } from './start-proxy.ts';
 import { asAdmin, ask } from './system.ts';
 
@@ -51,10 +51,11 @@ it(
       const rows = await query(database.url, 'SELECT worker, count(*)::int AS count FROM interactions GROUP BY 1');
       return new Map(rows.map(({ worker, count }) => [String(worker), Number(count)]));
     };
-    async function untilAllRecord(names: readonly string[]): Promise<void> {
+    async function untilAllRecord(load: LedgerLoad, names: readonly string[]): Promise<void> {
       const before = await recordedBy();
       await waitFor(`${names.join(', ')} to record`, async () => {
         const now = await recordedBy();
+        expect(load.failures).toEqual([]);
         return names.every((name) => (now.get(name) ?? 0) >= (before.get(name) ?? 0) + 10);
       });
     }
@@ -79,21 +80,21 @@ it(
     );
 
     const load = startLedgerLoad(nginx.url, { clients: 8, gapMs: 25, items: ITEMS });
-    await untilAllRecord(['worker-1']);
+    await untilAllRecord(load, ['worker-1']);
     const [api2] = await Promise.all([start(startApi(1)), start(startWorker('worker-2'))]);
-    await untilAllRecord(['worker-1', 'worker-2']);
+    await untilAllRecord(load, ['worker-1', 'worker-2']);
     const [, , worker3] = await Promise.all([
       start(startApi(2)),
       start(startApi(3)),
       start(startWorker('worker-3')),
       start(startWorker('worker-4')),
     ]);
-    await untilAllRecord(['worker-1', 'worker-2', 'worker-3', 'worker-4']);
+    await untilAllRecord(load, ['worker-1', 'worker-2', 'worker-3', 'worker-4']);
     for (const leaving of [worker1, api1, worker3, api2]) {
       leaving.signal('SIGTERM');
       expect(await leaving.ended()).toBe(0);
     }
-    await untilAllRecord(['worker-2', 'worker-4']);
+    await untilAllRecord(load, ['worker-2', 'worker-4']);
     await load.stop();
 
     expect(load.failures).toEqual([]);

@@ -76,9 +76,11 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
   let link: ReturnType<typeof keepConnected> | undefined;
 
   async function consume(connection: ChannelModel, hands: Hands): Promise<void> {
-    await declareTopology(connection, layoutOf(queueName, 1), logger);
-    if (partitions > 1) await declareTopology(connection, layoutOf(queueName, partitions), logger);
-    const leftovers = await leftoverPartitions(connection, queueName, partitions);
+    const layouts = [...new Set([1, partitions])].map((count) => layoutOf(queueName, count));
+    const [leftovers] = await Promise.all([
+      leftoverPartitions(connection, queueName, partitions),
+      ...layouts.map((layout) => declareTopology(connection, layout, logger)),
+    ]);
     if (leftovers.length > 0) logger.info({ leftovers }, 'draining queues of another QUEUE_PARTITIONS too');
     const channel = await connection.createChannel();
     channel.on('error', (error) => link?.reset(connection, error.message));

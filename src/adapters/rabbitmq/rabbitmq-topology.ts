@@ -4,6 +4,8 @@ import type { Layout } from './rabbitmq-partitions.ts';
 
 const ACCESS_REFUSED = 403;
 const PRECONDITION_FAILED = 406;
+/** Channels open meanwhile; a broker may allow few. One after the other, 64 queues would be some 400 round trips. */
+const AT_A_TIME = 16;
 /** To a consistent-hash exchange a binding key is the number of buckets the queue gets. */
 const CONSISTENT_HASH_WEIGHT = '1';
 
@@ -17,21 +19,26 @@ export async function declareTopology(connection: ChannelModel, layout: Layout, 
     declare: (channel) => channel.assertExchange(exchange, exchangeType, { durable: true }),
     use: (channel) => channel.checkExchange(exchange),
   });
-  for (const { name } of queues) {
-    await declareOrUse(connection, logger, `queue ${name}`, {
+  const eachQueue = async (declare: (name: string) => Promise<void>): Promise<void> => {
+    for (let at = 0; at < queues.length; at += AT_A_TIME) {
+      await Promise.all(queues.slice(at, at + AT_A_TIME).map(({ name }) => declare(name)));
+    }
+  };
+  await eachQueue((name) =>
+    declareOrUse(connection, logger, `queue ${name}`, {
       declare: (channel) =>
         channel.assertQueue(name, { durable: true, arguments: queueArguments(connection, exchangeType) }),
       use: (channel) => channel.checkQueue(name),
-    });
-  }
+    }),
+  );
   // After all queues, so that a new exchange takes nothing for a part of its partitions only.
-  for (const { name } of queues) {
-    await declareOrUse(connection, logger, `binding ${name}`, {
+  await eachQueue((name) =>
+    declareOrUse(connection, logger, `binding ${name}`, {
       declare: (channel) =>
         channel.bindQueue(name, exchange, exchangeType === 'direct' ? exchange : CONSISTENT_HASH_WEIGHT),
       use: () => Promise.resolve(),
-    });
-  }
+    }),
+  );
 }
 
 interface Step {
