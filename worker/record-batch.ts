@@ -69,8 +69,8 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
     for (const { entry } of [...batch, ...suspects]) oldestMs = Math.min(oldestMs, entry.interaction.acceptedAtMs);
     const settled = inHand.take(source.name, oldestMs);
     try {
-      await reject(unreadable);
-      if (batch.length > 0) await record(batch);
+      // At once: what nobody can read holds up nothing that can be recorded.
+      await Promise.all([reject(unreadable), batch.length > 0 ? record(batch) : undefined]);
       for (const suspect of suspects) await record([suspect]);
     } finally {
       settled();
