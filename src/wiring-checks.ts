@@ -1,16 +1,23 @@
 import type { Config } from './config.ts';
 import type { Finding } from './runtime/finding.ts';
 import type { Logger } from './runtime/logger.ts';
-import { findMigrationsDir, migrate, pendingMigrations } from './adapters/postgres/postgres-migrate.ts';
+import { grantRights } from './adapters/postgres/postgres-grants.ts';
+import { findMigrationsDir, migrate, schemaVersion } from './adapters/postgres/postgres-migrate.ts';
 import { examinePostgres } from './adapters/postgres/postgres-doctor.ts';
 import { examineRights } from './adapters/postgres/postgres-rights.ts';
+import { schemaProblem } from './adapters/postgres/postgres-schema-version.ts';
 import { connectForChecks } from './adapters/postgres/postgres-session.ts';
 import { examineManagement, examineRabbitmq } from './adapters/rabbitmq/rabbitmq-doctor.ts';
 import { examineRedis } from './adapters/redis/redis-doctor.ts';
 import { openPostgres } from './wiring.ts';
 
 export type MigrationOutcome =
-  | { readonly ok: true; readonly applied: readonly string[] }
+  | {
+      readonly ok: true;
+      readonly applied: readonly string[];
+      /** Group roles that an administrator has to make (docs/security.md). */
+      readonly missingRoles: readonly string[];
+    }
   | { readonly ok: false; readonly fault: string };
 
 /** Applies what is pending; refuses to go through PgBouncer, which would share the session that holds the lock. */
@@ -19,7 +26,7 @@ export async function applyMigrations(config: Config, logger: Logger): Promise<M
   if (url === null) {
     const postgres = await openPostgres(config, { role: 'command', logger });
     await postgres.stop();
-    return { ok: true, applied: postgres.migrated };
+    return { ok: true, applied: postgres.migrated, missingRoles: [] };
   }
   const name = directUrl === null ? 'DATABASE_URL' : 'DATABASE_DIRECT_URL';
   const target = directUrl ?? url;
@@ -28,7 +35,7 @@ export async function applyMigrations(config: Config, logger: Logger): Promise<M
     return { ok: false, fault: `${name}: leads through PgBouncer, where migrations are not safe: ${advice}` };
   }
   const { applied } = await migrate({ url: target, migrationsDir: findMigrationsDir() });
-  return { ok: true, applied };
+  return { ok: true, applied, missingRoles: await grantRights(target) };
 }
 
 /** What `npm run doctor` finds, part by part, each as soon as it is known. */
@@ -88,9 +95,12 @@ async function examineDirect(url: string): Promise<Finding> {
 async function examineMigrations(url: string): Promise<Finding> {
   const part = 'Migrations';
   try {
-    const pending = await pendingMigrations({ url, migrationsDir: findMigrationsDir() });
-    if (pending.length === 0) return { part, ok: true, text: 'all applied' };
-    return { part, ok: false, text: `pending: ${pending.join(', ')}; run npm run migrate` };
+    const version = await schemaVersion({ url, migrationsDir: findMigrationsDir() });
+    const { pending, unknown } = version;
+    const problem = schemaProblem(version);
+    if (problem !== null) return { part, ok: false, text: [problem, ...pending].join('; ') };
+    const newer = unknown.length === 0 ? '' : `, and ${unknown.length} of a newer version, which this one can work on`;
+    return { part, ok: true, text: `all applied${newer}` };
   } catch (error) {
     return { part, ok: false, text: error instanceof Error ? error.message : 'cannot be read' };
   }

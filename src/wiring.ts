@@ -12,13 +12,14 @@ import { createMemoryPendingWrites } from './adapters/memory-pending-writes.ts';
 import { createPostgresEraser } from './adapters/postgres/postgres-eraser.ts';
 import { createPostgresInteractionReader } from './adapters/postgres/postgres-interaction-reader.ts';
 import { createPostgresItemStore } from './adapters/postgres/postgres-item-store.ts';
-import { findMigrationsDir, migrate, pendingMigrations } from './adapters/postgres/postgres-migrate.ts';
+import { findMigrationsDir, migrate, migrationNames } from './adapters/postgres/postgres-migrate.ts';
 import { createOutboxQueue, createOutboxSource } from './adapters/postgres/postgres-outbox.ts';
 import { createPostgresMaintenance } from './adapters/postgres/postgres-partitions.ts';
 import { createPostgresPopularityReader } from './adapters/postgres/postgres-popularity-reader.ts';
 import { createPostgresRankingStore } from './adapters/postgres/postgres-ranking-store.ts';
 import { createPostgresRecorder } from './adapters/postgres/postgres-recorder.ts';
 import { createPostgresRejectedStore } from './adapters/postgres/postgres-rejected-store.ts';
+import { createSchemaCheck } from './adapters/postgres/postgres-schema-check.ts';
 import { createPostgresStandings } from './adapters/postgres/postgres-standings.ts';
 import { createPostgresWriteProgress } from './adapters/postgres/postgres-write-progress.ts';
 import { createDatabase, type Database } from './adapters/postgres/prisma-database.ts';
@@ -75,7 +76,7 @@ export async function createPorts(config: Config, options: WiringOptions): Promi
       popularity: createPostgresPopularityReader(database),
       standings: createPostgresStandings({ database }),
       maintenance: createPostgresMaintenance(database),
-      probes: [...postgresProbes(config, database, postgres.url), ...queue.probes, ...store.probes],
+      probes: [...postgresProbes(config, database, logger), ...queue.probes, ...store.probes],
       close: () => open.drain(),
     };
   } catch (error) {
@@ -166,13 +167,13 @@ async function openStore(config: Config, { logger, metrics }: WiringOptions): Pr
   };
 }
 
-function postgresProbes(config: Config, database: Database, url: string): ReadinessProbe[] {
+function postgresProbes(config: Config, database: Database, logger: Logger): ReadinessProbe[] {
   const probe = (name: string, required: boolean, find: () => Promise<string | null>): ReadinessProbe => ({
     name,
     required,
     check: () => find().catch(wordsOf),
   });
-  let migrated = false;
+  const checkSchema = createSchemaCheck({ database, logger, known: () => migrationNames(findMigrationsDir()) });
   const probes = [
     probe('postgres', true, async () => {
       const rows = await database.primary(
@@ -180,12 +181,7 @@ function postgresProbes(config: Config, database: Database, url: string): Readin
       );
       return rows[0]?.standby === false ? null : 'is a read-only standby';
     }),
-    probe('migrations', true, async () => {
-      // Once applied they stay; a process is not asked to look again twice a second for ever.
-      const pending = migrated ? [] : await pendingMigrations({ url, migrationsDir: findMigrationsDir() });
-      migrated = pending.length === 0;
-      return migrated ? null : `${pending.length} pending: npm run migrate`;
-    }),
+    probe('migrations', true, checkSchema),
   ];
   if (config.database.replicaUrls.length === 0) return probes;
   return [...probes, probe('replicas', false, async () => database.replicaFaults().join('; ') || null)];

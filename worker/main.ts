@@ -31,6 +31,8 @@ async function main(): Promise<void> {
       await worker.stop();
     });
     const { port } = await server.listen({ host: config.host, port: config.metricsPort ?? DEFAULT_METRICS_PORT });
+    const { ready, parts } = await readiness.report();
+    if (!ready) logger.warn({ problems: parts.filter((part) => !part.ready) }, 'not ready yet');
     logger.info({ metricsPort: port }, 'the worker is running');
   } catch (error) {
     await started.drain();

@@ -14,6 +14,10 @@ async function main(): Promise<void> {
   }
   for (const name of outcome.applied) process.stdout.write(`applied ${name}\n`);
   if (outcome.applied.length === 0) process.stdout.write('nothing to do: every migration is applied\n');
+  if (outcome.missingRoles.length > 0) {
+    const roles = outcome.missingRoles.join(', ');
+    process.stdout.write(`roles not made, for lack of the right: ${roles} (docs/security.md); all else works\n`);
+  }
 }
 
 main().catch(exitOnStartFault);

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { createClient } from '@keyv/redis';
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { grantRights } from '../../src/adapters/postgres/postgres-grants.ts';
+import { examineRights } from '../../src/adapters/postgres/postgres-rights.ts';
+import type { Finding } from '../../src/runtime/finding.ts';
 import { createTestDatabase } from '../servers/create-test-database.ts';
 import { freePort } from '../servers/free-port.ts';
 import { query } from '../servers/query.ts';
@@ -96,29 +99,40 @@ async function rabbitmqLines(env: Record<string, string>): Promise<string[]> {
   return stdout.split('\n').filter((line) => line.includes('RabbitMQ'));
 }
 
-it('doctor names the tables that the role may not write and those it cannot make partitions of', async () => {
+it('doctor names what the role may not do, and is content with the role of an API, a worker or the owner', async () => {
   await using fresh = await createTestDatabase();
+  expect((await runCommand('migrate', { DATABASE_URL: fresh.url })).exitCode).toBe(0);
   const role = `limited_${fresh.name}`;
   await query(fresh.url, `CREATE ROLE ${role} LOGIN`);
+  const limited = new URL(fresh.url);
+  limited.username = role;
+  const rights = (): Promise<Finding> => examineRights('Rights', limited.href);
   try {
-    expect((await runCommand('migrate', { DATABASE_URL: fresh.url })).exitCode).toBe(0);
-    await query(fresh.url, `GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO ${role}`);
-    await query(fresh.url, `GRANT UPDATE, DELETE ON items TO ${role}`);
-    const limited = new URL(fresh.url);
-    limited.username = role;
-    const faulty = await runCommand('doctor', { DATABASE_URL: limited.href });
-    expect(faulty.exitCode).toBe(1);
-    const line = faulty.stdout.split('\n').find((text) => text.includes('Rights')) ?? '';
+    await query(
+      fresh.url,
+      `GRANT SELECT ON _prisma_migrations, schema_floor TO ${role}; GRANT ALL ON items TO ${role}`,
+    );
+    const { exitCode, stdout } = await runCommand('doctor', { DATABASE_URL: limited.href });
+    expect(exitCode).toBe(1);
+    const line = stdout.split('\n').find((text) => text.includes('Rights')) ?? '';
     expect(line).toMatch(/^FAULT +Rights \(DATABASE_URL\): /);
-    expect(line).toContain('outbox: DELETE, UPDATE');
+    expect(line).toContain('outbox: DELETE, INSERT, SELECT, UPDATE');
+    expect(line).toContain('drop_month(text): EXECUTE');
     expect(line).not.toContain('items:');
-    expect(line).not.toContain('_prisma_migrations');
-    expect(line).toContain('does not own interactions, people, so it makes no partitions: GRANT their owner TO');
-    expect(line).toContain('GRANT CREATE ON SCHEMA public TO');
+    expect(line).toContain('GRANT groundswell_api TO');
 
-    const well = await runCommand('doctor', { DATABASE_URL: fresh.url });
-    expect(well.stdout).toMatch(/^ok +Rights \(DATABASE_URL\): postgres reads and writes every table/m);
-    expect(well.exitCode).toBe(0);
+    await query(fresh.url, `GRANT groundswell_worker TO ${role}`);
+    expect(await rights()).toMatchObject({ ok: true, text: `${role} may do what worker must` });
+    // As after a dump that was restored without its rights.
+    await query(fresh.url, 'REVOKE ALL ON people FROM groundswell_worker');
+    expect(await rights()).toMatchObject({
+      ok: false,
+      text: `${role} lacks people: INSERT, SELECT: npm run migrate grants it`,
+    });
+    await grantRights(fresh.url);
+    expect(await rights()).toMatchObject({ ok: true });
+    await query(fresh.url, `GRANT groundswell_migrator TO ${role}`);
+    expect(await rights()).toMatchObject({ ok: true, text: expect.stringContaining('owns the tables') });
   } finally {
     await query(fresh.url, `DROP OWNED BY ${role}; DROP ROLE ${role}`);
   }

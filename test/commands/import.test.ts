@@ -68,5 +68,10 @@ it('wrong use shows how it is used and exits 64, a wrong configuration exits 78'
 it('a database without migrations is told so, with exit 78', async () => {
   await using empty = await createTestDatabase();
   const outcome = await runCommand('import', { DATABASE_URL: empty.url }, ['--items', 'x']);
-  expect(outcome).toMatchObject({ exitCode: 78, stderr: 'migrations: 1 pending: npm run migrate\n' });
+  expect(outcome).toMatchObject({
+    exitCode: 78,
+    stderr: expect.stringMatching(
+      /^migrations: the schema is older than this version, \d+ pending: npm run migrate\n$/,
+    ),
+  });
 });

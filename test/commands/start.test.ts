@@ -100,7 +100,12 @@ it('on real parts: not ready until migrated, then API and worker record together
   expect(before.status).toBe(503);
   expect(await before.json()).toMatchObject({
     parts: expect.arrayContaining([
-      { name: 'migrations', required: true, ready: false, problem: '1 pending: npm run migrate' },
+      {
+        name: 'migrations',
+        required: true,
+        ready: false,
+        problem: expect.stringMatching(/^the schema is older than this version, \d+ pending: npm run migrate$/),
+      },
     ]),
   });
   expect((await runCommand('migrate', env)).exitCode).toBe(0);

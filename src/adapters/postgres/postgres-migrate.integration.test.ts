@@ -1,10 +1,13 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { waitFor } from '../../../test/servers/wait-for.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../embedded/embedded-postgres.ts';
-import { findMigrationsDir, migrate, pendingMigrations } from './postgres-migrate.ts';
+import { grantRights } from './postgres-grants.ts';
+import { findMigrationsDir, migrate, pendingMigrations, schemaVersion } from './postgres-migrate.ts';
+import { schemaProblem } from './postgres-schema-version.ts';
 
 let postgres: EmbeddedPostgres;
 let admin: pg.Client;
@@ -92,6 +95,93 @@ test('processes that migrate at once apply each migration once', async () => {
   const results = await Promise.all([1, 2, 3].map(() => migrate({ url, migrationsDir })));
   expect(results.flatMap((result) => result.applied).sort()).toEqual(['1_slow', '2_more']);
   expect(await query('SELECT count(*)::int AS rows FROM _prisma_migrations')).toEqual([{ rows: 2 }]);
+});
+
+test('a migration waits for a lock in short turns, between which others pass, and applies once it is free', async () => {
+  await addMigration('1_table', 'CREATE TABLE a (x int);');
+  await migrate({ url, migrationsDir });
+  await addMigration('2_column', 'ALTER TABLE a ADD COLUMN y int;');
+  const reader = new pg.Client({ connectionString: url });
+  await reader.connect();
+  try {
+    await reader.query('BEGIN; SELECT FROM a');
+    const migrating = migrate({ url, migrationsDir, lockTimeoutMs: 1_000 });
+    // Queues up behind the migration, and gets through all the same.
+    await waitFor('the migration to wait for the lock', async () => {
+      const waiting = await query("SELECT FROM pg_locks WHERE relation = 'a'::regclass AND NOT granted");
+      return waiting.length === 1;
+    });
+    await query('SELECT FROM a');
+    await reader.query('COMMIT');
+    expect(await migrating).toEqual({ applied: ['2_column'] });
+
+    await addMigration('3_column', 'ALTER TABLE a ADD COLUMN z int;');
+    await reader.query('BEGIN; SELECT FROM a');
+    await expect(migrate({ url, migrationsDir, lockTimeoutMs: 50, patienceMs: 0 })).rejects.toThrow(
+      'migration 3_column: canceling statement due to lock timeout',
+    );
+    await reader.query('COMMIT');
+    expect(await migrate({ url, migrationsDir })).toEqual({ applied: ['3_column'] });
+  } finally {
+    await reader.end();
+  }
+});
+
+test('a version tells an older schema, a newer one it can work on, and one it cannot', async () => {
+  await addMigration(
+    '1_first',
+    "CREATE TABLE schema_floor (migration text); INSERT INTO schema_floor VALUES ('1_first');",
+  );
+  await addMigration('2_ours', 'CREATE TABLE a (x int);');
+  const ours = { url, migrationsDir };
+  const newer = { url, migrationsDir: `${migrationsDir}-newer` };
+  expect(schemaProblem(await schemaVersion(ours))).toBe(
+    'the schema is older than this version, 2 pending: npm run migrate',
+  );
+  await migrate(ours);
+  expect(schemaProblem(await schemaVersion(ours))).toBeNull();
+
+  await cp(migrationsDir, newer.migrationsDir, { recursive: true });
+  migrationsDir = newer.migrationsDir;
+  await addMigration('3_expands', 'ALTER TABLE a ADD COLUMN y int;');
+  await migrate(newer);
+  expect(await schemaVersion(ours)).toMatchObject({ pending: [], unknown: ['3_expands'], belowFloor: false });
+  expect(schemaProblem(await schemaVersion(ours))).toBeNull();
+
+  await addMigration('4_contracts', "ALTER TABLE a DROP COLUMN x; UPDATE schema_floor SET migration = '3_expands';");
+  await migrate(newer);
+  expect(schemaProblem(await schemaVersion(ours))).toBe(
+    'the schema is newer than this version can work on (it must know 3_expands): start a newer version',
+  );
+  expect(schemaProblem(await schemaVersion(newer))).toBeNull();
+});
+
+test('an owner who may make no roles migrates all the same; once the roles are there, they get their rights', async () => {
+  await admin.query(`DROP ROLE IF EXISTS groundswell_api, groundswell_worker, groundswell_migrator;
+    CREATE ROLE plain LOGIN PASSWORD 'plain'`);
+  await admin.query('CREATE DATABASE owned OWNER plain');
+  const owned = new URL(url);
+  owned.pathname = '/owned';
+  owned.username = 'plain';
+  owned.password = 'plain';
+  url = owned.href;
+  await migrate({ url, migrationsDir: findMigrationsDir() });
+  const roles = ['groundswell_api', 'groundswell_worker', 'groundswell_migrator'];
+  expect(await grantRights(url)).toEqual(roles);
+  const ownerOf = "SELECT tableowner::text AS owner FROM pg_tables WHERE tablename = 'items'";
+  expect(await query(ownerOf)).toEqual([{ owner: 'plain' }]);
+
+  // As the first user of a managed Postgres: no superuser, but may make roles.
+  await admin.query('ALTER ROLE plain CREATEROLE');
+  expect(await grantRights(url)).toEqual([]);
+  expect(await grantRights(url)).toEqual([]);
+  expect(await query(ownerOf)).toEqual([{ owner: 'groundswell_migrator' }]);
+  expect(
+    await query(`SELECT has_table_privilege('groundswell_api', 'interactions', 'SELECT') AS reads,
+      has_table_privilege('groundswell_api', 'interactions', 'DELETE') AS deletes`),
+  ).toEqual([{ reads: true, deletes: false }]);
+  // Whoever migrated before goes on doing so.
+  await query('ALTER TABLE items ADD COLUMN more text; SELECT ensure_month(now())');
 });
 
 test('the migrations of this package apply to an empty database', async () => {

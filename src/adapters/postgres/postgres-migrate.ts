@@ -1,5 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { MigrationList } from '@prisma/schema-engine-wasm/schema_engine_bg';
@@ -7,15 +8,27 @@ import pg from 'pg';
 import { z } from 'zod';
 import { packageRoot } from '../../runtime/package-root.ts';
 import { loadSchemaEngine } from './postgres-schema-engine.ts';
+import { readSchemaVersion, type SchemaVersion } from './postgres-schema-version.ts';
 import { wholeScripts, type ScriptFault, type ScriptState } from './postgres-whole-scripts.ts';
 
 /** The advisory lock that Prisma's own tools take. */
 const PRISMA_MIGRATE_LOCK = 72_707_369;
+/** Everybody who wants the table queues up behind a migration that waits for it: so long at most. */
+const LOCK_TIMEOUT_MS = 2_000;
+/** Then it lets them pass, and tries again. */
+const LOCK_RETRY_MS = 1_000;
+const PATIENCE_MS = 120_000;
+/** Lock timeout, and deadlock: the whole script was rolled back. */
+const LOCK_FAULTS = ['55P03', '40P01'];
 
 export interface MigrateOptions {
   /** Past PgBouncer: migrations hold a session lock. */
   readonly url: string;
   readonly migrationsDir: string;
+  /** How long one attempt waits for a lock; 2 s if left out. */
+  readonly lockTimeoutMs?: number;
+  /** How long to try for locks in all; 2 minutes if left out. */
+  readonly patienceMs?: number;
 }
 
 /** A migration did not apply. The message names it and says what Postgres said; it holds no URL. */
@@ -32,27 +45,44 @@ export class MigrationError extends Error {
  * Applies what is pending, in order, and resolves to the names. Fills `_prisma_migrations` just as `prisma migrate deploy`
  * does, but needs no engine to be downloaded. Several processes may do so at once. Throws MigrationError.
  */
-export async function migrate({ url, migrationsDir }: MigrateOptions): Promise<{ applied: string[] }> {
+export async function migrate(options: MigrateOptions): Promise<{ applied: string[] }> {
+  const { url, migrationsDir, lockTimeoutMs = LOCK_TIMEOUT_MS, patienceMs = PATIENCE_MS } = options;
   if ((await pendingMigrations({ url, migrationsDir })).length === 0) return { applied: [] };
-  const { SchemaEngine } = await loadSchemaEngine();
-  const migrationsList = await readMigrations(migrationsDir);
   // One session: it holds the lock.
   const pool = new pg.Pool({ connectionString: url, max: 1, idleTimeoutMillis: 0, connectionTimeoutMillis: 10_000 });
   pool.on('error', () => undefined);
   const script: ScriptState = { fault: null };
   try {
     await pool.query(`SELECT pg_advisory_lock(${PRISMA_MIGRATE_LOCK})`);
-    await forgetUnfinished(pool);
-    const factory = bindMigrationAwareSqlAdapterFactory(wholeScripts(new PrismaPg(pool), script));
-    const engine = await SchemaEngine.new({ datamodels: undefined }, () => undefined, factory);
-    const filters = { externalTables: [], externalEnums: [] };
-    const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters });
-    return { applied: appliedMigrationNames };
+    // Not before: whoever migrates beside us may take long.
+    await pool.query(`SET lock_timeout = ${lockTimeoutMs}; SET statement_timeout = 0`);
+    const applied = await pendingMigrations({ url, migrationsDir });
+    const giveUpMs = performance.now() + patienceMs;
+    for (;;) {
+      try {
+        await applyAll(pool, migrationsDir, script);
+        return { applied };
+      } catch (error) {
+        if (!LOCK_FAULTS.includes(script.fault?.code ?? '') || performance.now() > giveUpMs) throw error;
+        script.fault = null;
+        await wait(LOCK_RETRY_MS);
+      }
+    }
   } catch (error) {
     throw toMigrationError(error, script.fault);
   } finally {
     await pool.end();
   }
+}
+
+async function applyAll(pool: pg.Pool, migrationsDir: string, script: ScriptState): Promise<void> {
+  const { SchemaEngine } = await loadSchemaEngine();
+  const migrationsList = await readMigrations(migrationsDir);
+  await forgetUnfinished(pool);
+  const factory = bindMigrationAwareSqlAdapterFactory(wholeScripts(new PrismaPg(pool), script));
+  const engine = await SchemaEngine.new({ datamodels: undefined }, () => undefined, factory);
+  const filters = { externalTables: [], externalEnums: [] };
+  await engine.applyMigrations({ migrationsList, filters });
 }
 
 /**
@@ -69,18 +99,17 @@ async function forgetUnfinished(pool: pg.Pool): Promise<void> {
 
 /** The names of the migrations in the folder that are not applied to the end, in order. */
 export async function pendingMigrations({ url, migrationsDir }: MigrateOptions): Promise<string[]> {
+  return [...(await schemaVersion({ url, migrationsDir })).pending];
+}
+
+/** On a connection of its own. */
+export async function schemaVersion({ url, migrationsDir }: MigrateOptions): Promise<SchemaVersion> {
   const names = await migrationNames(migrationsDir);
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
   client.on('error', () => undefined);
   await client.connect();
   try {
-    const table = await client.query(`SELECT to_regclass('_prisma_migrations') IS NOT NULL AS there`);
-    if (!isThere(table.rows)) return names;
-    const { rows } = await client.query(
-      'SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL',
-    );
-    const applied = new Set(appliedRows.parse(rows).map((row) => row.migration_name));
-    return names.filter((name) => !applied.has(name));
+    return await readSchemaVersion(names, async (sql) => (await client.query(sql)).rows);
   } finally {
     await client.end();
   }
@@ -90,7 +119,7 @@ export function findMigrationsDir(): string {
   return join(packageRoot(), 'prisma', 'migrations');
 }
 
-async function migrationNames(migrationsDir: string): Promise<string[]> {
+export async function migrationNames(migrationsDir: string): Promise<string[]> {
   const entries = await readdir(migrationsDir, { withFileTypes: true });
   return entries
     .filter((entry) => entry.isDirectory())
@@ -123,7 +152,6 @@ async function readMigrations(migrationsDir: string): Promise<MigrationList> {
 }
 
 const thereRows = z.array(z.object({ there: z.boolean() }));
-const appliedRows = z.array(z.object({ migration_name: z.string() }));
 
 function isThere(rows: unknown): boolean {
   return thereRows.parse(rows)[0]?.there === true;

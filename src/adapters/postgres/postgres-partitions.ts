@@ -53,17 +53,16 @@ export function createPostgresMaintenance(database: Database): Maintenance {
     async dropPartitions(retentionDays) {
       if (retentionDays === 0) return [];
       const keepFrom = monthName(Math.floor(Date.now() / DAY_MS) - retentionDays).replace('-', '');
-      const tables = await database.primary(
-        (client) => client.$queryRaw<{ name: string }[]>`
-          SELECT c.relname::text AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-          WHERE i.inhparent IN ('interactions'::regclass, 'people'::regclass) AND right(c.relname, 6) < ${keepFrom}
+      const months = await database.primary(
+        (client) => client.$queryRaw<{ month: string }[]>`
+          SELECT DISTINCT right(c.relname, 6) AS month FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+          WHERE i.inhparent IN ('interactions'::regclass, 'people'::regclass) AND c.relname ~ '_[0-9]{6}$'
+            AND right(c.relname, 6) < ${keepFrom}
           ORDER BY 1`,
       );
-      for (const { name } of tables) {
-        if (!/^(interactions|people)_\d{6}$/.test(name)) continue;
-        await database.primary((client) => client.$executeRawUnsafe(`DROP TABLE IF EXISTS ${name}`));
-      }
-      return [...new Set(tables.map(({ name }) => name.slice(-6)))];
+      for (const { month } of months)
+        await database.primary((client) => client.$executeRaw`SELECT drop_month(${month})`);
+      return months.map(({ month }) => month);
     },
 
     async purgeMinutes() {

@@ -3,54 +3,51 @@ import { connectForChecks } from './postgres-session.ts';
 
 interface Row {
   readonly role: string;
-  readonly may_create: boolean;
-  /** Tables whose partitions this role could neither make nor drop. */
-  readonly not_owned: readonly string[];
-  /** `table: SELECT, INSERT`, a line each. */
+  readonly owner: boolean;
+  /** Which of groundswell_api and groundswell_worker it is a member of. */
+  readonly member_of: readonly string[];
+  /** `table: SELECT, INSERT`, a line each: what those, or without any of them both, may do and this role may not. */
   readonly missing: readonly string[];
 }
 
-/** Of the tables, partitions left out: their rows are reached through the table. Identity columns need no right of their own. */
+/** By the list that the migrations grant by. */
 const RIGHTS = `
-  SELECT current_user AS role, has_schema_privilege(current_schema(), 'CREATE') AS may_create,
-    array(SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace
-      AND c.relkind = 'p' AND NOT pg_has_role(c.relowner, 'USAGE') ORDER BY 1) AS not_owned,
-    array(SELECT c.relname || ': ' || string_agg(wanted.right, ', ' ORDER BY wanted.right)
-      FROM pg_class c CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS wanted("right")
-      WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-        AND NOT has_table_privilege(c.oid, wanted.right)
-        AND (c.relname <> '_prisma_migrations' OR wanted.right = 'SELECT')
-      GROUP BY c.relname ORDER BY 1) AS missing`;
+  WITH parts AS MATERIALIZED (
+    SELECT rolname::text AS name FROM pg_roles
+    WHERE rolname IN ('groundswell_api', 'groundswell_worker') AND pg_has_role(oid, 'USAGE')
+  )
+  SELECT current_user::text AS role,
+    (SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'interactions'::regclass) AS owner,
+    ARRAY(SELECT name FROM parts ORDER BY 1) AS member_of,
+    ARRAY(SELECT object || ': ' || string_agg(DISTINCT w."right", ', ' ORDER BY w."right")
+      FROM wanted_rights() w CROSS JOIN unnest(w.objects) AS object
+      WHERE (w.role IN (SELECT name FROM parts) OR NOT EXISTS (SELECT FROM parts))
+        AND CASE w.kind WHEN 'TABLE' THEN NOT has_table_privilege(to_regclass(quote_ident(object)), w."right")
+          ELSE NOT has_function_privilege(object, w."right") END
+      GROUP BY object ORDER BY 1) AS missing`;
 
-/** Whether the role of this URL can do what API and worker do, on a migrated database. Never rejects. */
+/** Whether the role of this URL can do what an API or a worker does, on a migrated database. Never rejects. */
 export async function examineRights(part: string, url: string): Promise<Finding> {
   try {
     await using session = await connectForChecks(url);
     const { rows } = await session.client.query<Row>(RIGHTS);
     const row = rows[0];
     if (row === undefined) throw new Error('no answer');
-    const problems = problemsOf(row);
-    return problems.length === 0
-      ? { part, ok: true, text: `${row.role} reads and writes every table and makes partitions` }
-      : { part, ok: false, text: problems.join('; ') };
+    return { part, ...judged(row) };
   } catch (error) {
     return { part, ok: false, text: `cannot be read: ${error instanceof Error ? error.message : String(error)}` };
   }
 }
 
-function problemsOf({ role, may_create: mayCreate, not_owned: notOwned, missing }: Row): string[] {
-  const name = `"${role}"`;
-  return [
-    ...(missing.length === 0
-      ? []
-      : [
-          `${role} lacks ${missing.join('; ')}: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${name}`,
-        ]),
-    ...(notOwned.length === 0
-      ? []
-      : [`${role} does not own ${notOwned.join(', ')}, so it makes no partitions: GRANT their owner TO ${name}`]),
-    ...(mayCreate
-      ? []
-      : [`${role} may not create tables, which partitions are: GRANT CREATE ON SCHEMA public TO ${name}`]),
-  ];
+function judged({ role, owner, member_of: memberOf, missing }: Row): Omit<Finding, 'part'> {
+  if (owner)
+    return { ok: true, text: `${role} owns the tables: for migrations and commands; more than APIs and workers need` };
+  const parts = memberOf.map((name) => name.replace('groundswell_', ''));
+  const who = parts.length === 1 ? parts.join() : 'api and worker';
+  if (missing.length === 0) return { ok: true, text: `${role} may do what ${who} must` };
+  const advice =
+    parts.length === 0
+      ? `GRANT groundswell_api TO "${role}" for an API, groundswell_worker for a worker`
+      : 'npm run migrate grants it';
+  return { ok: false, text: `${role} lacks ${missing.join('; ')}: ${advice}` };
 }

@@ -4,6 +4,8 @@ import { DatabaseError } from 'pg';
 
 export interface ScriptFault {
   readonly message: string;
+  /** SQLSTATE. */
+  readonly code: string;
   /** Of the script, from 1. */
   readonly line: number | null;
 }
@@ -29,7 +31,7 @@ export function wholeScripts(prismaPg: PrismaPg, state: ScriptState): SqlMigrati
           await connection.underlyingDriver().query(script);
         } catch (error) {
           if (!(error instanceof DatabaseError)) throw error;
-          state.fault = { message: error.message, line: lineAt(script, error.position) };
+          state.fault = { message: error.message, code: error.code ?? 'XX000', line: lineAt(script, error.position) };
           throw toDriverAdapterError(error);
         }
       };

@@ -151,7 +151,7 @@ function reactedSql(): Prisma.Sql {
 }
 
 /** Adds a CTE `deltas` (item_key, type, minute, events, people) to every rollup and marks its items for rescoring. */
-export function addDeltasSql(oldestMinute: number): Prisma.Sql {
+function addDeltasSql(oldestMinute: number): Prisma.Sql {
   return Prisma.sql`
     to_minutes AS (
       INSERT INTO minutes (item_key, minute, type, events, people)
