@@ -8,7 +8,12 @@ export const CONFIG_VARIABLES = [
   variable(
     'ENV_FILE',
     null,
-    'A file of `NAME=value` lines with any of the others but `NODE_ENV`; what the environment sets counts first. Read again by `SIGHUP`',
+    'A file of `NAME=value` lines with any of the others but `NODE_ENV` and `NODE_EXTRA_CA_CERTS`; what the environment sets counts first. Read again by `SIGHUP`',
+  ),
+  variable(
+    'NODE_EXTRA_CA_CERTS',
+    null,
+    "A file (PEM) of authorities that servers' certificates may be of, besides the well-known ones. Read by Node, when a process starts",
   ),
   variable(
     'DATABASE_URL',

@@ -21,8 +21,9 @@ export function withEnvFile(env: Environment): WithEnvFile {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
     return { ok: false, fault: `cannot be read (${code})` };
   }
-  // By then it has been decided which code runs.
-  if (merged['NODE_ENV'] !== undefined) return { ok: false, fault: 'sets NODE_ENV, which belongs in the environment' };
+  // By then it has been decided which code runs, and whose certificates it trusts.
+  for (const name of ['NODE_ENV', 'NODE_EXTRA_CA_CERTS'])
+    if (merged[name] !== undefined) return { ok: false, fault: `sets ${name}, which belongs in the environment` };
   for (const name in env) if ((env[name]?.trim() ?? '') !== '') merged[name] = env[name];
   return { ok: true, env: merged };
 }

@@ -1,0 +1,144 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runCommand } from '../commands/run-command.ts';
+import { graphql, startCommand } from '../commands/start-command.ts';
+import { freePort } from '../servers/free-port.ts';
+import { requireProgram } from '../servers/programs.ts';
+import { query } from '../servers/query.ts';
+import { startPostgres, type PostgresCluster } from '../servers/start-postgres.ts';
+import { startRabbitmq, type RabbitmqServer } from '../servers/start-rabbitmq.ts';
+import { startRedis, type RedisServer } from '../servers/start-redis.ts';
+import { testDirectory } from '../servers/test-run.ts';
+import { give, unprivilegedUser } from '../servers/unprivileged-user.ts';
+import { waitFor } from '../servers/wait-for.ts';
+
+const ADMIN = { 'x-user-id': 'root', 'x-user-role': 'admin' };
+const PARTS = ['Postgres (DATABASE_URL)', 'RabbitMQ (AMQP_URL)', 'Redis (REDIS_URL)'];
+let authority: string;
+let strangersAuthority: string;
+let postgres: PostgresCluster;
+let rabbitmq: RabbitmqServer;
+let redis: RedisServer;
+let env: Record<string, string>;
+
+function openssl(directory: string, command: string): void {
+  execFileSync(requireProgram('openssl'), command.split(' '), { cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+/** Its certificate's file. */
+function makeAuthority(directory: string, name: string): string {
+  const key = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes';
+  openssl(directory, `req -x509 -days 1 ${key} -subj /CN=${name} -keyout ${name}.key -out ${name}.pem`);
+  return join(directory, `${name}.pem`);
+}
+
+/** For 127.0.0.1, and no name. */
+function makeServerCertificate(directory: string): void {
+  const key = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes';
+  writeFileSync(join(directory, 'names'), 'subjectAltName=IP:127.0.0.1\n');
+  openssl(directory, `req ${key} -subj /CN=server -keyout server.key -out server.csr`);
+  openssl(
+    directory,
+    'x509 -req -days 1 -in server.csr -CA ours.pem -CAkey ours.key -CAcreateserial -extfile names -out server.pem',
+  );
+}
+
+beforeAll(async () => {
+  const directory = testDirectory('certificates');
+  authority = makeAuthority(directory, 'ours');
+  strangersAuthority = makeAuthority(directory, 'strangers');
+  makeServerCertificate(directory);
+  const file = (name: string): string => join(directory, name);
+  // Postgres takes a key from nobody but its own user, and from them alone.
+  copyFileSync(file('server.key'), file('postgres.key'));
+  chmodSync(file('postgres.key'), 0o600);
+  give(file('postgres.key'), unprivilegedUser());
+  const [amqpPort, redisPort] = [await freePort(), await freePort()];
+  [postgres, rabbitmq, redis] = await Promise.all([
+    startPostgres({
+      config: ['ssl = on', `ssl_cert_file = '${file('server.pem')}'`, `ssl_key_file = '${file('postgres.key')}'`].join(
+        '\n',
+      ),
+    }),
+    startRabbitmq({
+      config: [
+        `listeners.ssl.1 = 127.0.0.1:${amqpPort}`,
+        `ssl_options.cacertfile = ${authority}`,
+        `ssl_options.certfile = ${file('server.pem')}`,
+        `ssl_options.keyfile = ${file('server.key')}`,
+      ].join('\n'),
+    }),
+    startRedis({
+      arguments: Object.entries({
+        'tls-port': String(redisPort),
+        'tls-auth-clients': 'no',
+        'tls-ca-cert-file': authority,
+        'tls-cert-file': file('server.pem'),
+        'tls-key-file': file('server.key'),
+      }).flatMap(([name, value]) => [`--${name}`, value]),
+    }),
+  ]);
+  const { url } = await postgres.createDatabase();
+  env = {
+    DATABASE_URL: `${url}?sslmode=verify-full`,
+    AMQP_URL: `amqps://guest:guest@127.0.0.1:${amqpPort}`,
+    REDIS_URL: `rediss://127.0.0.1:${redisPort}`,
+    NODE_EXTRA_CA_CERTS: authority,
+    LOG_LEVEL: 'warn',
+  };
+});
+
+afterAll(() => Promise.all([postgres.stop(), rabbitmq.stop(), redis.stop()]));
+
+async function doctor(given: Record<string, string>): Promise<string[]> {
+  const { stdout } = await runCommand('doctor', given);
+  return PARTS.map((part) => stdout.split('\n').find((line) => line.includes(part)) ?? `no line of ${part}`);
+}
+
+it('with TLS asked for by each URL, what is accepted is recorded, and no connection is in the clear', async () => {
+  expect(await runCommand('migrate', env)).toMatchObject({ exitCode: 0 });
+  await using api = await startCommand('api', env);
+  await using worker = await startCommand('worker', env);
+  await graphql(api.url, 'mutation { upsertItems(items: [{ id: "a", title: "A" }]) { items { id } } }', ADMIN);
+  await graphql(
+    api.url,
+    'mutation { recordInteraction(input: { itemId: "a", type: VIEW }) { interaction { id } } }',
+    ADMIN,
+  );
+  const [plain = ''] = (env['DATABASE_URL'] ?? '').split('?');
+  await waitFor('the view to be recorded', async () => (await query(plain, 'SELECT FROM interactions')).length === 1);
+  const sessions = await query(
+    plain,
+    `SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'groundswell'`,
+  );
+  expect(sessions).toEqual([{ ssl: true }]);
+  for (const url of [api.metricsUrl, worker.metricsUrl]) {
+    const report: unknown = await (await fetch(`${url}/health/ready`)).json();
+    expect(JSON.stringify(report)).not.toContain('"ready":false');
+  }
+  const metrics = await (await fetch(`${api.metricsUrl}/metrics`)).text();
+  expect(metrics).toMatch(/^groundswell_published_total\{queue="rabbitmq"\} 1$/m);
+  for (const line of await doctor(env)) expect(line).toMatch(/^ok /);
+});
+
+it.each([
+  ['of an authority that we do not know', () => ({ ...env, NODE_EXTRA_CA_CERTS: strangersAuthority })],
+  [
+    'for another host',
+    () =>
+      Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value.replace('127.0.0.1', 'localhost')])),
+  ],
+])('a server with a certificate %s is refused, and said to be', async (_, given) => {
+  for (const line of await doctor(given())) {
+    expect(line).toMatch(/^FAULT .*cannot be reached: .*(?:certificate|altnames)/);
+  }
+});
+
+it('an API that cannot trust its Postgres stays not ready, and says why', async () => {
+  await using api = await startCommand('api', { ...env, NODE_EXTRA_CA_CERTS: strangersAuthority });
+  const ready = await fetch(`${api.url}/health/ready`);
+  expect(ready.status).toBe(503);
+  expect(await ready.text()).toMatch(/certificate/);
+});
