@@ -1,4 +1,5 @@
-// All that a commit must pass: format, types, lint with the folder boundaries, and nothing unused. Every check runs, so
+// All that a commit must pass: format, types, lint with the folder boundaries, nothing unused, and migrations that
+// are safe under load. Every check runs, so
 // that one run shows every fault.
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
@@ -6,7 +7,13 @@ import { fileURLToPath } from 'node:url';
 import { generateClient } from './generate-client.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const CHECKS = [['oxfmt', '--check'], ['tsc', '--noEmit'], ['oxlint', '--type-aware', '--deny-warnings'], ['knip']];
+const CHECKS = [
+  ['oxfmt', '--check'],
+  ['tsc', '--noEmit'],
+  ['oxlint', '--type-aware', '--deny-warnings'],
+  ['knip'],
+  ['squawk', 'prisma/migrations/*/migration.sql'],
+];
 
 await generateClient();
 let failed = false;
