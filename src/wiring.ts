@@ -121,7 +121,9 @@ interface OpenQueue {
 async function openQueue(config: Config, database: Database, { logger, metrics }: WiringOptions): Promise<OpenQueue> {
   const { amqpUrls: urls, name: queueName, partitions, prefetch, publishDeadlineMs: deadlineMs } = config.queue;
   const { maxInFlight } = config.queue;
-  const outbox = measureQueue('outbox', createOutboxQueue(database), metrics);
+  // Beside RabbitMQ it steps in for a publish that may have used up as much.
+  const outboxQueue = createOutboxQueue(database, urls.length === 0 ? undefined : deadlineMs);
+  const outbox = measureQueue('outbox', outboxQueue, metrics);
   const outboxSource = (pollMs: number): DeliverySource => createOutboxSource({ database, prefetch, pollMs, logger });
   if (urls.length === 0) {
     return {

@@ -1,17 +1,23 @@
 import type { Delivery, DeliverySource, InteractionQueue } from '../../interactions/queue.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Database } from './prisma-database.ts';
 
+/** Above any pause of a Postgres that is well. */
+const DEFAULT_DEADLINE_MS = 5_000;
+
 /** The outbox table as the queue: durable when its transaction commits. */
-export function createOutboxQueue(database: Database): InteractionQueue {
+export function createOutboxQueue(database: Database, deadlineMs: number = DEFAULT_DEADLINE_MS): InteractionQueue {
   return {
     async publish(bodies) {
-      await database.primary(
+      const inserted = database.primary(
         (client) => client.$executeRaw`
           INSERT INTO outbox (body) SELECT decode(body, 'base64')
           FROM unnest(${bodies.map((body) => body.toString('base64'))}::text[]) AS input (body)`,
       );
+      // A frozen Postgres would hold the client for ever.
+      await withDeadline(inserted, deadlineMs, 'Postgres');
     },
   };
 }
