@@ -7,7 +7,6 @@ const SYSTEMS = [
   'test/load/*.test.ts',
   'test/faults/quick.test.ts',
   'test/commands/cluster.test.ts',
-  'test/end-to-end/rolling-restart.test.ts',
   'test/end-to-end/broker-cluster.test.ts',
   'test/end-to-end/members.test.ts',
 ];
