@@ -12,6 +12,8 @@ import { startSystemUnderFault } from './system-under-fault.ts';
 import { table } from './table.ts';
 
 const EXIT_USAGE = 64;
+const BEGIN = '<!-- table -->';
+const END = '<!-- end of table -->';
 
 /** `npm run test:faults`: 0 when every row held, 1 when one did not. */
 async function main(): Promise<void> {
@@ -48,9 +50,10 @@ function describe({ seed, isQuick }: FaultOptions): string {
 /** Between the two marks. */
 function writeReport(text: string): void {
   const file = join(packageRoot(), 'docs/reliability.md');
-  const [before, , after] = readFileSync(file, 'utf8').split(/(?<=<!-- table -->\n)|(?=<!-- end of table -->)/);
-  if (before === undefined || after === undefined) throw new Error(`${file} has lost the marks of its table`);
-  writeFileSync(file, `${before}\n${text}\n\n${after}`);
+  const page = readFileSync(file, 'utf8');
+  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (from === -1 || to === -1) throw new Error(`${file} has lost the marks of its table`);
+  writeFileSync(file, `${page.slice(0, from)}${BEGIN}\n\n${text}\n\n${page.slice(to)}`);
 }
 
 async function runRows(options: FaultOptions): Promise<RowResult[]> {
