@@ -5,7 +5,7 @@ import { packageRoot } from '../../src/runtime/package-root.ts';
 import { testDirectory } from '../servers/test-run.ts';
 import { MUTATIONS, mutated, type Mutation } from './mutations.ts';
 
-/** Takes away one safety line after the other, each in a copy of the package. Whether every one was missed. */
+/** Takes away one safety line after the other, each in a copy of the package. Whether every one was noticed. */
 export async function checkMutations(seed: number, only: readonly string[]): Promise<boolean> {
   const mutations = MUTATIONS.filter(({ row }) => only.length === 0 || only.includes(row));
   let survived = 0;
@@ -15,14 +15,14 @@ export async function checkMutations(seed: number, only: readonly string[]): Pro
     writeFileSync(file, mutated(readFileSync(file, 'utf8'), mutation));
     const { exitCode, said } = await runRow(copy, mutation.row, seed);
     rmSync(copy, { recursive: true, force: true });
-    const isMissed = exitCode === 1 && said.includes('FAILS') && mutation.because.test(said);
-    if (!isMissed) survived += 1;
-    const verdict = isMissed
+    const isNoticed = exitCode === 1 && said.includes('FAILS') && mutation.because.test(said);
+    if (!isNoticed) survived += 1;
+    const verdict = isNoticed
       ? `missed by ${mutation.row}`
       : `NOT MISSED by ${mutation.row} (exit ${exitCode})\n${said}`;
     process.stdout.write(`without ${mutation.line}: ${verdict}\n`);
   }
-  process.stdout.write(`${mutations.length - survived} of ${mutations.length} safety lines are missed\n`);
+  process.stdout.write(`${mutations.length - survived} of ${mutations.length} safety lines have a witness\n`);
   return survived === 0;
 }
 
