@@ -18,7 +18,10 @@ export const randomKills: Row = {
       await arena.wait(between(0, isQuick ? 300 : 2_000));
       // One that is still on its way up cannot be told apart from one that was killed twice.
       await comingBack.get(victim);
-      comingBack.set(victim, killAndRestart(victim, arena));
+      const returning = killAndRestart(victim, arena);
+      // Who waits for it learns of a failure; nobody may be waiting yet.
+      returning.catch(() => undefined);
+      comingBack.set(victim, returning);
     }
     await Promise.all(comingBack.values());
     await arena.recovers();

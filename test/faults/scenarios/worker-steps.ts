@@ -1,8 +1,11 @@
+import { withDeadline } from '../../../src/runtime/deadline.ts';
 import { missingOf } from '../system-under-fault.ts';
 import type { Row } from '../row.ts';
 import { beforeAck, beforeCommit, beforeCommitIsKnown, beforeInsert, type TrapFactory } from '../trap.ts';
 
 const KILLS_EACH = 20;
+/** Traffic goes on, so it springs with the next batch. */
+const TRAP_MS = 60_000;
 
 interface Step {
   readonly name: string;
@@ -27,7 +30,7 @@ export const workerSteps: readonly Row[] = STEPS.map(({ name, fault, trap, at })
     arena.write();
     for (let kill = 0; kill < (arena.isQuick ? 1 : KILLS_EACH); kill += 1) {
       await arena.wait(arena.between(50, 300));
-      await proxy.spring(trap);
+      await withDeadline(proxy.spring(trap), TRAP_MS, 'the trap');
       const held = await missingOf(system.databaseUrl, arena.ledger.acceptedIds());
       await system.worker.kill();
       await proxy.heal();
