@@ -14,6 +14,9 @@ import { missingOf, type SystemUnderFault } from './system-under-fault.ts';
 import { startWriting, type Traffic } from './traffic.ts';
 
 const ITEMS = 12;
+/** At most, between two writes of one client. In short the tests beside it need the machine as well. */
+const GAP_MS = 60;
+const QUICK_GAP_MS = 120;
 const RECOVERY_MS = 60_000;
 const RECORDED = `
   SELECT interactions.id, viewer, items.id AS item, type::text, retraction
@@ -67,7 +70,8 @@ export async function runRow(
     items,
     ledger,
     write(options = {}) {
-      const writing = startWriting({ url: system.api.url, items, ledger, random: clientRandom(), ...options });
+      const defaults = { url: system.api.url, gapMs: isQuick ? QUICK_GAP_MS : GAP_MS };
+      const writing = startWriting({ ...defaults, ...options, items, ledger, random: clientRandom() });
       writings.push(writing);
       return writing;
     },

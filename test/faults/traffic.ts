@@ -29,7 +29,7 @@ export interface WriteOptions {
   readonly random: () => number;
   readonly clients?: number;
   /** At most, between two requests of one client; on average half of it. */
-  readonly gapMs?: number;
+  readonly gapMs: number;
   /** The id goes as Idempotency-Key, singles only. */
   readonly byKey?: boolean;
 }
@@ -54,7 +54,7 @@ const LAST_TRIES_MS = 20_000;
  * same id, as apps do, and some of what was accepted too, as phones do whose answer got lost.
  */
 export function startWriting(options: WriteOptions): Traffic {
-  const { url, items, ledger, random, clients = 6, gapMs = 60, byKey = false } = options;
+  const { url, items, ledger, random, clients = 6, gapMs, byKey = false } = options;
   const exchanges: Exchange[] = [];
   const faults: string[] = [];
   let stoppedAtMs = Infinity;

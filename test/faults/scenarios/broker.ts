@@ -8,7 +8,7 @@ import type { Traffic } from '../traffic.ts';
 
 const STOPPED_MS = 120_000;
 const FROZEN_MS = 20_000;
-const QUICK_MS = 3_000;
+const QUICK_MS = 2_500;
 /** A broker that hangs is given up so soon. */
 const BREAKER_MS = 1_000;
 const P99_MS = 100;
