@@ -43,7 +43,7 @@ it(
     const queues = [QUEUE, ...Array.from({ length: PARTITIONS }, (_, index) => `${QUEUE}.${index}`)];
     for (const node of cluster.nodes) for (const queue of queues) await node.whenQueueIsOnDisk(queue);
 
-    const load = startLedgerLoad(api.url, { clients: 6, gapMs: 30, items: ITEMS });
+    await using load = startLedgerLoad(api.url, { clients: 6, gapMs: 30, items: ITEMS });
     const throughBroker = (): Promise<number> => published(api.metricsUrl, 'rabbitmq');
     for (const node of cluster.nodes) {
       await waitFor('the broker to take a share', grownBy(throughBroker, 50));

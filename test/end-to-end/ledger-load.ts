@@ -1,3 +1,5 @@
+import { request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { recountRollups } from '../../bench/load/recount-rollups.ts';
 import { newInteractionId } from '../../src/interactions/interaction-id.ts';
 import { query } from '../servers/query.ts';
@@ -11,6 +13,7 @@ export interface LedgerLoad {
   readonly failures: readonly string[];
   /** Lets what is under way finish. */
   stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface LedgerLoadOptions {
@@ -53,29 +56,28 @@ export function startLedgerLoad(url: string, { clients, gapMs, items }: LedgerLo
   }
 
   const running = Array.from({ length: clients }, (_, number) => client(number));
-  return {
-    accepted,
-    unknown,
-    failures,
-    async stop() {
-      stopped = true;
-      await Promise.all(running);
-    },
-  };
+  async function stop(): Promise<void> {
+    stopped = true;
+    await Promise.all(running);
+  }
+  return { accepted, unknown, failures, stop, [Symbol.asyncDispose]: stop };
 }
 
-async function send(
+/** Each on a connection of its own: one that is kept may be closed by the server just as it is used again. */
+function send(
   url: string,
   id: string,
   { user, ...variables }: { user: string; itemId: string | undefined; type: string | undefined },
 ): Promise<string> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'idempotency-key': id, 'x-device-id': user },
-    body: JSON.stringify({ query: RECORD, variables }),
-    signal: AbortSignal.timeout(30_000),
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': id, 'x-device-id': user };
+    const sending = request(url, { method: 'POST', agent: false, headers, timeout: 30_000 }, (response) => {
+      text(response).then((answer) => resolve(`${response.statusCode} ${answer}`), reject);
+    });
+    sending.on('error', reject);
+    sending.on('timeout', () => sending.destroy(new Error('no answer')));
+    sending.end(JSON.stringify({ query: RECORD, variables }));
   });
-  return `${response.status} ${await response.text()}`;
 }
 
 /** How the database differs from the ledger and its rollups from its rows; empty when nothing is lost, doubled or made up. */

@@ -10,6 +10,8 @@ export interface Proxy extends NginxServer {
   readonly statusUrl: string;
   /** Parsed lines of its access log. */
   log(): Record<string, unknown>[];
+  /** Other APIs from here on, as after a change of the configuration: without a pause. */
+  setApis(apiUrls: readonly string[]): void;
 }
 
 export interface ProxyOptions {
@@ -23,6 +25,7 @@ export interface ProxyOptions {
 export async function startProxy(apiUrls: readonly string[], options: ProxyOptions = {}): Promise<Proxy> {
   const [tlsPort, statusPort] = [await freePort(), await freePort()];
   let logFile = '';
+  let upstreamFile = '';
   const nginx = await startNginx({
     config({ port, directory }) {
       logFile = join(directory, 'requests.log');
@@ -44,10 +47,8 @@ export async function startProxy(apiUrls: readonly string[], options: ProxyOptio
         'listen 8080 ': `listen 127.0.0.1:${port} `,
         'listen 8081;': `listen 127.0.0.1:${statusPort};`,
       });
-      const [line = ''] = /^server .*;$/m.exec(readFileSync(join(directory, 'host/upstream.conf'), 'utf8')) ?? [];
-      change('upstream.conf', {
-        [line]: apiUrls.map((url) => line.replace('api:4000', new URL(url).host)).join('\n'),
-      });
+      upstreamFile = join(directory, 'host/upstream.conf');
+      writeFileSync(upstreamFile, withApis(apiUrls));
       change('paths.conf', {
         '/usr/share/nginx/html': join(packageRoot(), 'examples/web'),
         '/var/cache/nginx/answers': join(directory, 'answers'),
@@ -65,7 +66,18 @@ export async function startProxy(apiUrls: readonly string[], options: ProxyOptio
       readFileSync(logFile, 'utf8')
         .split('\n')
         .flatMap((line) => (line === '' ? [] : [JSON.parse(line)])),
+    setApis(urls) {
+      writeFileSync(upstreamFile, withApis(urls));
+      const [master] = nginx.pids();
+      if (master !== undefined) process.kill(master, 'SIGHUP');
+    },
   };
+}
+
+function withApis(apiUrls: readonly string[]): string {
+  const shipped = join(packageRoot(), 'deploy/nginx/host/upstream.conf');
+  const [line = ''] = /^server .*;$/m.exec(readFileSync(shipped, 'utf8')) ?? [];
+  return replaced(shipped, { [line]: apiUrls.map((url) => line.replace('api:4000', new URL(url).host)).join('\n') });
 }
 
 function replaced(file: string, changes: Readonly<Record<string, string>>): string {
