@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node';
-import { endLeakedProcesses } from './servers/leaked-processes.ts';
+import { failOnLeakedProcesses } from './servers/leaked-processes.ts';
 import { provision } from './servers/provision.ts';
 import { startSharedServers } from './servers/shared-servers.ts';
 import { testRunId } from './servers/test-run.ts';
@@ -29,11 +29,6 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     if (shared.projects > 0) return;
     globalThis.groundswellTestSetup = undefined;
     await stop();
-    const leaked = await endLeakedProcesses(runId);
-    if (leaked.length === 0) return;
-    // Vitest only logs what a teardown throws.
-    process.exitCode = 1;
-    const list = leaked.map(({ pid, command }) => `  ${pid} ${command.slice(0, 200)}`).join('\n');
-    throw new Error(`tests left processes running (now killed):\n${list}`);
+    await failOnLeakedProcesses(runId);
   };
 }

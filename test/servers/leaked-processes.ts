@@ -20,3 +20,12 @@ export async function endLeakedProcesses(runId: string, { graceMs = 5_000 } = {}
     return found;
   }
 }
+
+/** Ends what the run left, and fails it for that. Vitest only logs what a teardown throws, so the exit code is set too. */
+export async function failOnLeakedProcesses(runId: string): Promise<void> {
+  const leaked = await endLeakedProcesses(runId);
+  if (leaked.length === 0) return;
+  process.exitCode = 1;
+  const list = leaked.map(({ pid, command }) => `  ${pid} ${command.slice(0, 200)}`).join('\n');
+  throw new Error(`tests left processes running (now killed):\n${list}`);
+}
