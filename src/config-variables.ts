@@ -90,6 +90,31 @@ export const CONFIG_VARIABLES = [
     'So long a draining API still takes connections, not ready, until proxies have noticed',
   ),
   variable('SHUTDOWN_TIMEOUT_MS', '10000', 'A drain that takes longer ends with exit 1'),
+  variable(
+    'OTEL_EXPORTER_OTLP_ENDPOINT',
+    null,
+    'OpenTelemetry collector (OTLP over HTTP, such as `http://collector:4318`): turns traces on. See [tracing](docs/tracing.md)',
+  ),
+  variable(
+    'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
+    null,
+    'The same, with its path. Not set: `/v1/traces` at the collector',
+  ),
+  variable(
+    'OTEL_EXPORTER_OTLP_HEADERS',
+    null,
+    'Headers for the collector: `name=value`, comma-separated, percent-encoded',
+  ),
+  variable('OTEL_TRACES_EXPORTER', null, '`otlp` or `none`. Not set: `otlp` if an endpoint is set'),
+  variable('OTEL_SERVICE_NAME', '(`groundswell-api`, `groundswell-worker`)', 'The name in traces'),
+  variable('OTEL_RESOURCE_ATTRIBUTES', null, 'More about the process: `name=value`, comma-separated, percent-encoded'),
+  variable(
+    'OTEL_TRACES_SAMPLER',
+    'parentbased_traceidratio',
+    '`traceidratio`, `always_on`, `always_off`, each also with `parentbased_`',
+  ),
+  variable('OTEL_TRACES_SAMPLER_ARG', '0.01', 'The share of traces that is recorded, 0 to 1'),
+  variable('OTEL_SDK_DISABLED', 'false', '`true`: no traces, whatever else is set'),
 ] as const;
 
 export interface ConfigVariable<Name extends string = string> {

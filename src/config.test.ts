@@ -114,6 +114,15 @@ describe.each<[string, Env, string]>([
   ['an issuer without keys', { AUTH_ISSUER: 'https://a' }, 'AUTH_ISSUER'],
   ['development identity on an open address', { HOST: '0.0.0.0' }, 'HOST'],
   ['development identity in production', { ...DATABASE, NODE_ENV: 'production' }, 'AUTH_JWKS_URL'],
+  ['a collector of an unknown scheme', { OTEL_EXPORTER_OTLP_ENDPOINT: 'grpc://c:4317' }, 'OTEL_EXPORTER_OTLP_ENDPOINT'],
+  ['an unknown exporter', { OTEL_TRACES_EXPORTER: 'zipkin' }, 'OTEL_TRACES_EXPORTER'],
+  ['an unknown sampler', { OTEL_TRACES_EXPORTER: 'otlp', OTEL_TRACES_SAMPLER: 'some' }, 'OTEL_TRACES_SAMPLER'],
+  ['a share over the whole', { OTEL_TRACES_EXPORTER: 'otlp', OTEL_TRACES_SAMPLER_ARG: '5' }, 'OTEL_TRACES_SAMPLER_ARG'],
+  [
+    'headers that are no pairs',
+    { OTEL_TRACES_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_HEADERS: 'hunter2' },
+    'OTEL_EXPORTER_OTLP_HEADERS',
+  ],
   ['embedded Postgres in production', { NODE_ENV: 'production', AUTH_JWT_SECRET: SECRET }, 'DATABASE_URL'],
 ])('%s', (_, env, name) => {
   it(`is one fault, of ${name}, that quotes no value`, () => {
@@ -122,6 +131,46 @@ describe.each<[string, Env, string]>([
     expect(faults[0]).toMatch(new RegExp(`^${name}: [^\n]+$`));
     expect(faults[0]).not.toContain('hunter2');
     expect(faults[0]).not.toContain(SECRET);
+  });
+});
+
+it('traces are off until a collector is named, and then sampled one in a hundred', () => {
+  expect(configOf({}).tracing).toBeNull();
+  expect(configOf({ OTEL_TRACES_SAMPLER: 'always_on', OTEL_SERVICE_NAME: 'x' }).tracing).toBeNull();
+  expect(configOf({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318/' }).tracing).toEqual({
+    serviceName: null,
+    url: 'http://c:4318/v1/traces',
+    headers: {},
+    resource: {},
+    sampler: { parentBased: true, ratio: 0.01 },
+  });
+  expect(configOf({ OTEL_TRACES_EXPORTER: 'otlp' }).tracing?.url).toBe('http://localhost:4318/v1/traces');
+});
+
+it.each([{ OTEL_SDK_DISABLED: 'true' }, { OTEL_SDK_DISABLED: 'TRUE' }, { OTEL_TRACES_EXPORTER: 'none' }])(
+  '%o turns traces off, whatever else is set, right or wrong',
+  (off) => {
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318', OTEL_TRACES_SAMPLER: 'some' };
+    expect(configOf({ ...env, ...off }).tracing).toBeNull();
+  },
+);
+
+it("OpenTelemetry's variables mean what its specification says", () => {
+  const { tracing } = configOf({
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://ignored:4318',
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://c/otlp/traces',
+    OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Basic%20abc=, x-tenant = a',
+    OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=production',
+    OTEL_SERVICE_NAME: 'counting',
+    OTEL_TRACES_SAMPLER: 'traceidratio',
+    OTEL_TRACES_SAMPLER_ARG: '0.5',
+  });
+  expect(tracing).toEqual({
+    serviceName: 'counting',
+    url: 'https://c/otlp/traces',
+    headers: { authorization: 'Basic abc=', 'x-tenant': 'a' },
+    resource: { 'deployment.environment.name': 'production' },
+    sampler: { parentBased: false, ratio: 0.5 },
   });
 });
 

@@ -1,3 +1,4 @@
+import { parseTracing, type TracingConfig } from './config-tracing.ts';
 import { CONFIG_VARIABLES, type ConfigVariableName } from './config-variables.ts';
 import { withEnvFile } from './env-file.ts';
 
@@ -61,6 +62,8 @@ export interface Config {
   };
   readonly maxAgeDays: number;
   readonly retentionDays: number;
+  /** Null: off. */
+  readonly tracing: TracingConfig | null;
 }
 
 export type ParsedConfig =
@@ -172,6 +175,7 @@ export function parseConfig(
     },
     maxAgeDays: integer('MAX_AGE_DAYS', 1, 36_500, 1),
     retentionDays: integer('RETENTION_DAYS', 0, 36_500, 0),
+    tracing: parseTracing({ read, url, oneOf, fault }),
   };
   checkTogether();
   return faults.length === 0 ? { ok: true, config } : { ok: false, faults };

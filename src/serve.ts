@@ -8,12 +8,14 @@ import { seedDemo } from './demo/seed-demo.ts';
 import type { Ports, ReadinessProbe } from './ports.ts';
 import { banner } from './runtime/banner.ts';
 import { createDrainList, type DrainList } from './runtime/drain-list.ts';
-import { createLogger, type Logger } from './runtime/logger.ts';
+import type { Logger } from './runtime/logger.ts';
 import { createMetricsServer } from './runtime/metrics-server.ts';
 import { createMetrics, type Metrics } from './runtime/metrics.ts';
 import { createReadiness, type Readiness, type ReadinessReport } from './runtime/readiness.ts';
 import { exitOnSignal } from './runtime/shutdown.ts';
+import type { Tracing } from './runtime/tracing.ts';
 import { createPorts, openPostgres } from './wiring.ts';
+import { createLogs } from './wiring-tracing.ts';
 
 const DEFAULT_METRICS_PORT = 9464;
 const WORKER_METRICS_PORT = 9465;
@@ -27,15 +29,15 @@ interface Process {
   readonly config: Config;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly tracing: Tracing;
   readonly started: DrainList;
 }
 
 /** The API in this process or, with WEB_CONCURRENCY over 1, in several that share its port, until a signal ends it. */
 export async function serve({ allInOne }: ServeOptions): Promise<void> {
   const config = configOrExit({ servesApi: true });
-  const logger = createLogger(config.logLevel, 'api');
+  const { logger, openTracing } = createLogs(config, 'api');
   const started = createDrainList(logger);
-  const ours: Process = { config, logger, metrics: createMetrics(), started };
   let api: ApiCluster | null = null;
   // From the start: a signal that comes meanwhile must neither kill nor leave anything behind.
   const signals = exitOnSignal({
@@ -49,6 +51,9 @@ export async function serve({ allInOne }: ServeOptions): Promise<void> {
   });
   if (cluster.isWorker) process.on('SIGINT', () => undefined);
   try {
+    const tracing = await openTracing();
+    started.add('tracing', () => tracing.close());
+    const ours: Process = { config, logger, metrics: createMetrics(), tracing, started };
     if (cluster.isWorker) await serveAsChild(ours);
     else api = await serveAsParent(ours, allInOne && config.database.url === null);
   } catch (error) {
@@ -66,8 +71,8 @@ function reload(api: ApiCluster, logger: Logger): boolean {
   return true;
 }
 
-async function serveAsChild({ config, logger, metrics, started }: Process): Promise<void> {
-  const ports = await createPorts(config, { logger, metrics, role: 'command' });
+async function serveAsChild({ config, logger, metrics, tracing, started }: Process): Promise<void> {
+  const ports = await createPorts(config, { logger, metrics, tracing, role: 'command' });
   started.add('ports', () => ports.close());
   let api: RunningApi | null = null;
   const readiness = joinCluster({
@@ -75,13 +80,13 @@ async function serveAsChild({ config, logger, metrics, started }: Process): Prom
     metrics: metrics.registry,
     retire: async () => api?.handOver(config.shutdownTimeoutMs * 0.6),
   });
-  api = await startApi(ports, { ...apiOptions(config), readiness, logger, metrics });
+  api = await startApi(ports, { ...apiOptions(config), readiness, logger, metrics, tracing });
   started.add('api', async () => api.drain(config.shutdownTimeoutMs * 0.6));
 }
 
 /** Gives the processes, where they are several. */
 async function serveAsParent(ours: Process, allInOne: boolean): Promise<ApiCluster | null> {
-  const { config, logger, metrics, started } = ours;
+  const { config, logger, metrics, tracing, started } = ours;
   const postgres = await openPostgres(config, { role: 'server', logger });
   started.add('Postgres', () => postgres.stop());
   const opened: Config = { ...config, database: { ...config.database, url: postgres.url } };
@@ -106,7 +111,8 @@ async function serveAsParent(ours: Process, allInOne: boolean): Promise<ApiClust
   });
   started.add('metrics', () => metricsServer.close());
 
-  const ports = processes === 1 || allInOne ? await createPorts(opened, { logger, metrics, role: 'server' }) : null;
+  const ports =
+    processes === 1 || allInOne ? await createPorts(opened, { logger, metrics, tracing, role: 'server' }) : null;
   if (ports !== null) {
     started.add('ports', () => ports.close());
     checks.push(...ports.probes);
@@ -114,7 +120,7 @@ async function serveAsParent(ours: Process, allInOne: boolean): Promise<ApiClust
   }
   let port: number;
   if (processes === 1 && ports !== null) {
-    const api = await startApi(ports, { ...apiOptions(config), readiness, logger, metrics });
+    const api = await startApi(ports, { ...apiOptions(config), readiness, logger, metrics, tracing });
     started.add('api', () => api.drain(config.shutdownTimeoutMs * 0.4));
     ({ port } = api);
   } else {
@@ -159,10 +165,13 @@ async function exposeWorker({ config, metrics, logger, started }: Process, readi
   await server.listen({ host: config.host, port: config.metricsPort === null ? WORKER_METRICS_PORT : 0 });
 }
 
-async function startWorkerBeside({ config, logger, metrics, started }: Process, ports: Ports): Promise<ReadinessProbe> {
+async function startWorkerBeside(
+  { config, logger, metrics, tracing, started }: Process,
+  ports: Ports,
+): Promise<ReadinessProbe> {
   const seeded = await seedDemo(ports);
   if (seeded !== null) logger.info(seeded, 'made a demo catalogue');
-  const worker = await startWorker(ports, { ...workerOptions(config), logger, metrics });
+  const worker = await startWorker(ports, { ...workerOptions(config), logger, metrics, tracing });
   started.add('worker', () => worker.stop());
   return { name: 'worker', required: false, check: async () => worker.fault() };
 }

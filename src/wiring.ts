@@ -1,11 +1,13 @@
 import type { Config } from './config.ts';
 import { createFallbackQueue } from './interactions/fallback-queue.ts';
+import { traceQueue } from './interactions/traced-queue.ts';
 import { measureQueue } from './interactions/measured-queue.ts';
 import type { DeliverySource, InteractionQueue } from './interactions/queue.ts';
 import type { Ports, ReadinessProbe } from './ports.ts';
 import { createDrainList } from './runtime/drain-list.ts';
 import type { Logger } from './runtime/logger.ts';
 import type { Metrics } from './runtime/metrics.ts';
+import { noTracing, type Tracing } from './runtime/tracing.ts';
 import { startEmbeddedPostgres } from './adapters/embedded/embedded-postgres.ts';
 import { createKeyvCache } from './adapters/keyv-cache.ts';
 import { createMemoryPendingWrites } from './adapters/memory-pending-writes.ts';
@@ -37,6 +39,7 @@ const OUTBOX_FALLBACK_POLL_MS = 250;
 export interface WiringOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly tracing?: Tracing;
   /** On the embedded Postgres: `server` is the one that serves from the folder, a `command` works beside it. */
   readonly role: 'server' | 'command';
 }
@@ -55,6 +58,7 @@ export async function createPorts(config: Config, options: WiringOptions): Promi
       replicaMaxLagMs: config.database.replicaMaxLagMs,
       logger,
       metrics,
+      tracing: options.tracing ?? noTracing,
     });
     open.add('database', () => database.close());
     // Both wait a moment for servers that may be away.
@@ -123,7 +127,7 @@ async function openQueue(config: Config, database: Database, { logger, metrics }
   const { maxInFlight } = config.queue;
   // Beside RabbitMQ it steps in for a publish that may have used up as much.
   const outboxQueue = createOutboxQueue(database, urls.length === 0 ? undefined : deadlineMs);
-  const outbox = measureQueue('outbox', outboxQueue, metrics);
+  const outbox = measureQueue('outbox', traceQueue('outbox', 'outbox', outboxQueue), metrics);
   const outboxSource = (pollMs: number): DeliverySource => createOutboxSource({ database, prefetch, pollMs, logger });
   if (urls.length === 0) {
     return {
@@ -135,7 +139,10 @@ async function openQueue(config: Config, database: Database, { logger, metrics }
   }
   const rabbitmq = await connectRabbitmqQueue({ urls, queueName, partitions, deadlineMs, maxInFlight, logger });
   return {
-    queue: createFallbackQueue({ first: measureQueue('rabbitmq', rabbitmq, metrics), second: outbox }),
+    queue: createFallbackQueue({
+      first: measureQueue('rabbitmq', traceQueue('rabbitmq', queueName, rabbitmq), metrics),
+      second: outbox,
+    }),
     createSources: () => [
       createRabbitmqSource({ urls, queueName, partitions, prefetch, logger }),
       outboxSource(OUTBOX_FALLBACK_POLL_MS),

@@ -1,12 +1,12 @@
 import { configOrExit, workerOptions } from '../src/config.ts';
 import { createDrainList } from '../src/runtime/drain-list.ts';
-import { createLogger } from '../src/runtime/logger.ts';
 import { createMetrics } from '../src/runtime/metrics.ts';
 import { createMetricsServer } from '../src/runtime/metrics-server.ts';
 import { createReadiness } from '../src/runtime/readiness.ts';
 import { exitOnSignal } from '../src/runtime/shutdown.ts';
 import { exitOnStartFault } from '../src/runtime/start-fault.ts';
 import { createPorts } from '../src/wiring.ts';
+import { createLogs } from '../src/wiring-tracing.ts';
 import { startWorker } from './start-worker.ts';
 
 const DEFAULT_METRICS_PORT = 9465;
@@ -14,13 +14,15 @@ const DEFAULT_METRICS_PORT = 9465;
 /** `npm run worker`: queue -> batch -> Postgres. On the embedded Postgres it works beside a running `npm start`. */
 async function main(): Promise<void> {
   const config = configOrExit({ servesApi: false });
-  const logger = createLogger(config.logLevel, 'worker');
+  const { logger, openTracing } = createLogs(config, 'worker');
   const metrics = createMetrics();
   const started = createDrainList(logger);
   try {
-    const ports = await createPorts(config, { logger, metrics, role: 'command' });
+    const tracing = await openTracing();
+    started.add('tracing', () => tracing.close());
+    const ports = await createPorts(config, { logger, metrics, tracing, role: 'command' });
     started.add('ports', () => ports.close());
-    const worker = await startWorker(ports, { ...workerOptions(config), logger, metrics });
+    const worker = await startWorker(ports, { ...workerOptions(config), logger, metrics, tracing });
     const readiness = createReadiness({
       checks: [...ports.probes, { name: 'queue', required: true, check: async () => worker.fault() }],
     });

@@ -27,7 +27,7 @@ function setUp() {
 }
 
 function message(fields: object): Delivery {
-  return { body: Buffer.from(JSON.stringify(fields)), redeliveries: 0, outboxSeq: null };
+  return { body: Buffer.from(JSON.stringify(fields)), redeliveries: 0, outboxSeq: null, traceparent: null };
 }
 
 function items(count: number): Delivery[] {
@@ -95,10 +95,10 @@ describe('createBatchRecorder', () => {
     const { recorder, source, recordBatch } = setUp();
     const good = delivery('good');
     const batch = [
-      { body: Buffer.from('not json'), redeliveries: 0, outboxSeq: 7n },
+      { body: Buffer.from('not json'), redeliveries: 0, outboxSeq: 7n, traceparent: null },
       message({ v: 2, anything: true }),
       message({ v: 1 }),
-      { body: Buffer.alloc(70_000, '1'), redeliveries: 0, outboxSeq: null },
+      { body: Buffer.alloc(70_000, '1'), redeliveries: 0, outboxSeq: null, traceparent: null },
       good,
     ];
     await recordBatch(source, batch);

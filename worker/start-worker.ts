@@ -2,6 +2,7 @@ import type { Delivery, DeliverySource } from '../src/interactions/queue.ts';
 import type { Ports } from '../src/ports.ts';
 import type { Logger } from '../src/runtime/logger.ts';
 import type { Metrics } from '../src/runtime/metrics.ts';
+import { noTracing, type Tracing } from '../src/runtime/tracing.ts';
 import { createBatcher, type Batcher } from './batcher.ts';
 import { maintain } from './maintain.ts';
 import { createInHand } from './in-hand.ts';
@@ -9,6 +10,7 @@ import { createBatchRecorder } from './record-batch.ts';
 import { refreshStandings } from './refresh-standings.ts';
 import { replayNewer } from './replay-newer.ts';
 import { sampleBacklog } from './sample-backlog.ts';
+import { traceBatches } from './trace-batches.ts';
 
 export type WorkerPorts = Pick<
   Ports,
@@ -23,6 +25,7 @@ export interface WorkerOptions {
   readonly drainMs: number;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly tracing?: Tracing;
 }
 
 export interface Worker {
@@ -34,12 +37,15 @@ export interface Worker {
 
 /** Drains every queue into the recorder, keeps the standings fresh and the tables in order. Beside the API or alone. */
 export async function startWorker(ports: WorkerPorts, options: WorkerOptions): Promise<Worker> {
-  const { batch, drainMs, logger, metrics } = options;
+  const { batch, drainMs, logger, metrics, tracing = noTracing } = options;
   const sources = ports.createSources();
   const stopping = new AbortController();
   const givingUp = new AbortController();
   const inHand = createInHand();
-  const recordBatch = createBatchRecorder({ ...ports, metrics, inHand, logger, signal: givingUp.signal });
+  const recordBatch = traceBatches(
+    tracing,
+    createBatchRecorder({ ...ports, metrics, inHand, logger, signal: givingUp.signal }),
+  );
   const batchers: Batcher<Delivery>[] = [];
   let stopped: Promise<void> | undefined;
 

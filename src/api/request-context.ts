@@ -1,3 +1,4 @@
+import type { Span } from '../runtime/tracing.ts';
 import type { ViewerKey } from '../interactions/viewer-key.ts';
 
 /** Who sends a request, as far as the transport could prove it. At most one of `userId` and `deviceId` is set. */
@@ -14,4 +15,6 @@ export interface RequestContext {
   readonly identity: Identity;
   /** The `Idempotency-Key` header as sent, unchecked. */
   readonly idempotencyKey: string | null;
+  /** Of the request, where it is traced. */
+  readonly span?: Span | null;
 }

@@ -3,6 +3,7 @@ import type { Ports } from '../ports.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Readiness } from '../runtime/readiness.ts';
+import type { Tracing } from '../runtime/tracing.ts';
 import { createApolloServer } from './graphql/apollo-server.ts';
 import { createContext } from './graphql/context.ts';
 import { createGraphqlEndpoint } from './http/graphql-endpoint.ts';
@@ -30,6 +31,7 @@ export interface ApiOptions {
   readonly readiness: Readiness;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly tracing?: Tracing;
 }
 
 export interface RunningApi {
@@ -46,7 +48,7 @@ const HAND_OVER_IDLE_MS = 5_000;
 
 /** The API of one process, listening. Rejects with the system's error when it cannot listen, such as EADDRINUSE. */
 export async function startApi(ports: Ports, options: ApiOptions): Promise<RunningApi> {
-  const { logger, metrics, production, readiness } = options;
+  const { logger, metrics, tracing, production, readiness } = options;
   const { auth } = options;
   if (auth.kind === 'development') {
     logger.warn('development identity: x-user-id and x-user-role are believed, whoever sends them');
@@ -94,6 +96,7 @@ export async function startApi(ports: Ports, options: ApiOptions): Promise<Runni
     endpoint,
     readiness,
     metrics,
+    ...(tracing === undefined ? {} : { tracing }),
     logger,
     corsOrigins: options.corsOrigins,
     maxRequestsInFlight: options.maxRequestsInFlight,

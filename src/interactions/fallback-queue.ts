@@ -13,10 +13,10 @@ export function createFallbackQueue({
   readonly second: InteractionQueue;
 }): InteractionQueue {
   return {
-    publish: (bodies) =>
-      first.publish(bodies).catch((error: unknown) => {
+    publish: (bodies, span) =>
+      first.publish(bodies, span).catch((error: unknown) => {
         if (!(error instanceof UnavailableError)) throw error;
-        return second.publish(bodies);
+        return second.publish(bodies, span);
       }),
   };
 }

@@ -15,11 +15,11 @@ export function measureQueue(
   published.inc(0);
   failures.inc(0);
   return {
-    async publish(bodies) {
+    async publish(bodies, span) {
       const startedAtMs = performance.now();
       inFlight += bodies.length;
       try {
-        await queue.publish(bodies);
+        await queue.publish(bodies, span);
       } catch (error) {
         failures.inc();
         throw error;

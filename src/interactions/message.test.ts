@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { newInteractionId } from './interaction-id.ts';
 import type { Interaction } from './interaction.ts';
-import { decodeMessage, encodeMessage, MAX_MESSAGE_BYTES } from './message.ts';
+import { decodeMessage, encodeMessage, MAX_MESSAGE_BYTES, traceparentOf, withTraceparent } from './message.ts';
 import { viewerKeyOf } from './viewer-key.ts';
 
 const INTERACTION: Interaction = {
@@ -21,6 +21,26 @@ it('what was encoded is decoded, and unknown fields are no matter', () => {
   expect(decodeMessage(raw({ later: 1 }))).toEqual({ ok: true, interaction: INTERACTION });
   const plain = { ...INTERACTION, retraction: false, metadata: null };
   expect(decodeMessage(encodeMessage(plain))).toEqual({ ok: true, interaction: plain });
+});
+
+it('a message carries its trace where there are no headers, and is the same interaction', () => {
+  const traceparent = `00-${'a'.repeat(32)}-${'1'.repeat(16)}-01`;
+  const traced = withTraceparent(encodeMessage(INTERACTION), traceparent);
+  expect(traceparentOf(traced)).toBe(traceparent);
+  expect(decodeMessage(traced)).toEqual({ ok: true, interaction: INTERACTION });
+});
+
+it.each([
+  ['a message without one', encodeMessage(INTERACTION)],
+  ['nothing', Buffer.alloc(0)],
+  ['a long text that ends as one', Buffer.from(`${'x'.repeat(80)}"}`)],
+  ['one of another length', raw({ traceparent: '00-a' })],
+])('%s has no trace', (_, body) => {
+  expect(traceparentOf(body)).toBeNull();
+});
+
+it('what is no object is left as it is', () => {
+  expect(withTraceparent(Buffer.from('[]'), 'x').toString()).toBe('[]');
 });
 
 it('a version to come is told from a message that is wrong', () => {

@@ -66,6 +66,25 @@ export function decodeMessage(body: Uint8Array): DecodedMessage {
   };
 }
 
+const TRACEPARENT = ',"traceparent":"';
+/** As it stands at the end of a message: 55 characters between quotes, and the brace. */
+const TAIL_BYTES = TRACEPARENT.length + 55 + 2;
+
+/** The same message with a field at its end that tells its trace, for queues whose messages have no headers. */
+export function withTraceparent(body: Buffer, traceparent: string): Buffer {
+  if (body.at(-1) !== 0x7d) return body;
+  return Buffer.concat([body.subarray(0, -1), Buffer.from(`${TRACEPARENT}${traceparent}"}`)]);
+}
+
+/** What `withTraceparent` put there; null when it did not. */
+export function traceparentOf(body: Uint8Array): string | null {
+  if (body.byteLength <= TAIL_BYTES) return null;
+  const tail = Buffer.from(body.buffer, body.byteOffset + body.byteLength - TAIL_BYTES, TAIL_BYTES);
+  if (tail[0] !== 0x2c) return null;
+  const text = tail.toString('latin1');
+  return text.startsWith(TRACEPARENT) && text.endsWith('"}') ? text.slice(TRACEPARENT.length, -2) : null;
+}
+
 function invalid(detail: string): DecodedMessage {
   return { ok: false, reason: 'INVALID_MESSAGE', detail };
 }

@@ -1,11 +1,14 @@
+import type { Span } from '../runtime/tracing.ts';
+
 /** Where accepted interactions wait for a worker: RabbitMQ, or the outbox table in Postgres. */
 export interface InteractionQueue {
   /**
    * Resolves once every body is durable (the broker's publisher confirm, or the outbox row's commit), all or an error.
    * After an error some may be durable all the same: a retry with the same ids is harmless.
+   * What is traced stays so: the trace goes with each body to whoever records it.
    * @throws UnavailableError the queue is away, full or past its deadline
    */
-  publish(bodies: readonly Buffer[]): Promise<void>;
+  publish(bodies: readonly Buffer[], span?: Span | null): Promise<void>;
 }
 
 /** One message as a worker gets it. */
@@ -15,6 +18,8 @@ export interface Delivery {
   readonly redeliveries: number;
   /** The outbox row it came from, or null when it came from the broker. */
   readonly outboxSeq: bigint | null;
+  /** W3C, of the publish that it came by; null when that was not traced. As others sent it, unchecked. */
+  readonly traceparent: string | null;
 }
 
 export interface Backlog {

@@ -1,3 +1,4 @@
+import type { Span } from '../runtime/tracing.ts';
 import type { KnownItems } from '../items/known-items.ts';
 import type { UserError } from '../items/user-error.ts';
 import type { Interaction } from './interaction.ts';
@@ -14,7 +15,7 @@ export interface RecordInteraction {
    * One result per input, in their order; each succeeds or fails alone. Resolves once all that are accepted are durable.
    * @throws UnavailableError nothing is known to be durable; trying again with the same ids is harmless
    */
-  record(viewer: ViewerKey, inputs: readonly RawInteraction[]): Promise<RecordInteractionResult[]>;
+  record(viewer: ViewerKey, inputs: readonly RawInteraction[], span?: Span | null): Promise<RecordInteractionResult[]>;
 }
 
 export interface RecordInteractionOptions {
@@ -29,8 +30,8 @@ export interface RecordInteractionOptions {
 export function createRecordInteraction(options: RecordInteractionOptions): RecordInteraction {
   const { queue, pending, known, maxAgeDays, clock } = options;
 
-  async function accept(interactions: readonly Interaction[]): Promise<void> {
-    const published = queue.publish(interactions.map(encodeMessage));
+  async function accept(interactions: readonly Interaction[], span: Span | null): Promise<void> {
+    const published = queue.publish(interactions.map(encodeMessage), span);
     // In parallel: the preview costs no time, and is taken back should the queue refuse.
     const previewed = pending.add(interactions);
     try {
@@ -44,7 +45,7 @@ export function createRecordInteraction(options: RecordInteractionOptions): Reco
   }
 
   return {
-    async record(viewer, inputs) {
+    async record(viewer, inputs, span = null) {
       const nowMs = clock();
       const results = inputs.map((input) => parseInteraction(input, viewer, nowMs, maxAgeDays));
       const unseen: string[] = [];
@@ -52,7 +53,8 @@ export function createRecordInteraction(options: RecordInteractionOptions): Reco
         if (result.ok && !known.has(result.interaction.itemId)) unseen.push(result.interaction.itemId);
       }
       if (unseen.length > 0) {
-        const visible = await known.lookUp(unseen);
+        const lookUp = (): Promise<ReadonlySet<string>> => known.lookUp(unseen);
+        const visible = await (span === null ? lookUp() : span.within(lookUp));
         for (const [index, result] of results.entries()) {
           const input = inputs[index];
           if (!result.ok || input === undefined) continue;
@@ -63,7 +65,7 @@ export function createRecordInteraction(options: RecordInteractionOptions): Reco
       }
       const accepted: Interaction[] = [];
       for (const result of results) if (result.ok) accepted.push(result.interaction);
-      if (accepted.length > 0) await accept(accepted);
+      if (accepted.length > 0) await accept(accepted, span);
       return results;
     },
   };

@@ -17,7 +17,7 @@ export function interaction(itemId: string): Interaction {
 }
 
 export function delivery(itemId: string, redeliveries = 0): Delivery {
-  return { body: encodeMessage(interaction(itemId)), redeliveries, outboxSeq: null };
+  return { body: encodeMessage(interaction(itemId)), redeliveries, outboxSeq: null, traceparent: null };
 }
 
 export interface MemorySource extends DeliverySource {

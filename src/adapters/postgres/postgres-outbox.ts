@@ -1,4 +1,5 @@
 import type { Delivery, DeliverySource, InteractionQueue } from '../../interactions/queue.ts';
+import { traceparentOf, withTraceparent } from '../../interactions/message.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -10,14 +11,16 @@ const DEFAULT_DEADLINE_MS = 5_000;
 /** The outbox table as the queue: durable when its transaction commits. */
 export function createOutboxQueue(database: Database, deadlineMs: number = DEFAULT_DEADLINE_MS): InteractionQueue {
   return {
-    async publish(bodies) {
-      const inserted = database.primary(
-        (client) => client.$executeRaw`
-          INSERT INTO outbox (body) SELECT decode(body, 'base64')
-          FROM unnest(${bodies.map((body) => body.toString('base64'))}::text[]) AS input (body)`,
-      );
+    async publish(bodies, span = null) {
+      const kept = span === null ? bodies : bodies.map((body) => withTraceparent(body, span.traceparent));
+      const insert = (): Promise<number> =>
+        database.primary(
+          (client) => client.$executeRaw`
+            INSERT INTO outbox (body) SELECT decode(body, 'base64')
+            FROM unnest(${kept.map((body) => body.toString('base64'))}::text[]) AS input (body)`,
+        );
       // A frozen Postgres would hold the client for ever.
-      await withDeadline(inserted, deadlineMs, 'Postgres');
+      await withDeadline(span === null ? insert() : span.within(insert), deadlineMs, 'Postgres');
     },
   };
 }
@@ -81,7 +84,7 @@ export function createOutboxSource({ database, prefetch, pollMs, logger }: Outbo
           if (stopped) break;
           const redeliveries = returned.get(seq) ?? 0;
           returned.delete(seq);
-          const delivery = { body, redeliveries, outboxSeq: seq };
+          const delivery = { body, redeliveries, outboxSeq: seq, traceparent: traceparentOf(body) };
           out.set(seq, { delivery, attempts: redeliveries });
           onDelivery(delivery);
         }

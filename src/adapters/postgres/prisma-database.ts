@@ -2,10 +2,12 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { Pool } from 'pg';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
+import { noTracing, type Tracing } from '../../runtime/tracing.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import { DeadlineError, UnavailableError } from '../../runtime/errors.ts';
 import { isTransient } from './postgres-errors.ts';
 import { createReplicaSet } from './postgres-replicas.ts';
+import { traceAdapter } from './traced-adapter.ts';
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts';
 
 export type Transaction = Prisma.TransactionClient;
@@ -20,6 +22,7 @@ export interface DatabaseOptions {
   readonly replicaMaxLagMs: number;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly tracing?: Tracing;
 }
 
 export interface Database {
@@ -118,7 +121,11 @@ export function createDatabase(options: DatabaseOptions): Database {
 }
 
 /** Unnamed statements only, so PgBouncer in transaction mode serves as well. */
-function createClient(name: string, url: string, { poolSize, metrics }: DatabaseOptions): PrismaClient {
+function createClient(
+  name: string,
+  url: string,
+  { poolSize, metrics, tracing = noTracing }: DatabaseOptions,
+): PrismaClient {
   const pool = new Pool({
     connectionString: url,
     max: poolSize,
@@ -137,5 +144,5 @@ function createClient(name: string, url: string, { poolSize, metrics }: Database
     onPoolError: () => undefined,
     onConnectionError: () => undefined,
   });
-  return new PrismaClient({ adapter });
+  return new PrismaClient({ adapter: tracing === noTracing ? adapter : traceAdapter(adapter, url, tracing) });
 }

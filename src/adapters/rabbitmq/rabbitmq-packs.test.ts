@@ -47,6 +47,24 @@ it('gives a body with a line break, or none at all, a message of its own', () =>
   expect(counts).toEqual([4]);
 });
 
+it('tells of each body which trace it is part of, in each message anew', () => {
+  const packer = createPacker<number>();
+  packer.add(0, [toBuffer('a')], null);
+  packer.add(1, [toBuffer('b')], 'trace 1');
+  packer.add(
+    2,
+    Array.from({ length: MAX_BODIES_PER_PACK }, () => toBuffer('c')),
+    'trace 2',
+  );
+  packer.add(3, [toBuffer('d\n')], null);
+  const [first, second, third] = packer.packs().map(({ options }) => options.headers);
+  expect(first).toMatchObject({ traceparent: 'trace 1' });
+  expect(first?.traceparents?.slice(0, 4)).toEqual(['', 'trace 1', 'trace 2', 'trace 2']);
+  expect(second).toEqual({ traceparent: 'trace 2' });
+  expect(third).toBeUndefined();
+  expect(pack(['a', 'b']).packs[0]?.options).not.toHaveProperty('headers');
+});
+
 it('reads what others publish: lines with and without a last break, empty ones skipped, other types whole', () => {
   const lines = (text: string, contentType: string): string[] => unpack(Buffer.from(text), { contentType }).map(String);
   expect(lines('a\n\nb\n', 'application/x-ndjson')).toEqual(['a', 'b']);

@@ -1,4 +1,5 @@
 import type { MessageProperties } from 'amqplib';
+import { traceHeadersOf, type TraceHeaders } from './rabbitmq-trace-headers.ts';
 
 /**
  * A message may carry several bodies, a line each, and then says so by its content type. Readable in the broker's own tools,
@@ -19,14 +20,14 @@ const PACKED_OPTIONS = { ...SINGLE_OPTIONS, contentType: PACKED };
 
 export interface Pack<Owner> {
   readonly content: Buffer;
-  readonly options: typeof SINGLE_OPTIONS;
+  readonly options: typeof SINGLE_OPTIONS & { readonly headers?: TraceHeaders };
   /** Whose bodies it holds. */
   readonly owners: readonly Owner[];
 }
 
 export interface Packer<Owner> {
   /** How many messages these bodies will be in, at least in part. */
-  add(owner: Owner, bodies: readonly Buffer[]): number;
+  add(owner: Owner, bodies: readonly Buffer[], traceparent?: string | null): number;
   packs(): readonly Pack<Owner>[];
 }
 
@@ -36,19 +37,24 @@ export function createPacker<Owner>(): Packer<Owner> {
   let bodies: Buffer[] = [];
   let bytes = 0;
   let owners: Owner[] = [];
+  /** By the position of the body. */
+  const traced = new Map<number, string>();
 
   function close(): void {
     const [only] = bodies;
     if (only === undefined) return;
     const content = bodies.length === 1 ? only : joinLines(bodies, bytes);
-    packs.push({ content, options: bodies.length === 1 ? SINGLE_OPTIONS : PACKED_OPTIONS, owners });
+    const options = bodies.length === 1 ? SINGLE_OPTIONS : PACKED_OPTIONS;
+    const headers = traced.size === 0 ? undefined : traceHeadersOf(traced, bodies.length);
+    packs.push({ content, options: headers === undefined ? options : { ...options, headers }, owners });
+    traced.clear();
     bodies = [];
     owners = [];
     bytes = 0;
   }
 
   return {
-    add(owner, added) {
+    add(owner, added, traceparent = null) {
       let count = 0;
       for (const body of added) {
         const alone = body.includes(NEWLINE) || body.byteLength === 0;
@@ -57,6 +63,7 @@ export function createPacker<Owner>(): Packer<Owner> {
           owners.push(owner);
           count += 1;
         }
+        if (traceparent !== null) traced.set(bodies.length, traceparent);
         bodies.push(body);
         bytes += body.byteLength + 1;
         if (alone) close();

@@ -60,7 +60,7 @@ export function partitionOf(item: string, partitions: number): number {
 
 export interface RoutedPacker<Owner> {
   /** How many messages these bodies will be in, at least in part. */
-  add(owner: Owner, bodies: readonly Buffer[]): number;
+  add(owner: Owner, bodies: readonly Buffer[], traceparent?: string | null): number;
   packs(): readonly (Pack<Owner> & { readonly routingKey: string })[];
 }
 
@@ -69,12 +69,12 @@ export function createRoutedPacker<Owner>({ queues }: Layout): RoutedPacker<Owne
   const routes = queues.map(({ routingKey }) => ({ routingKey, packer: createPacker<Owner>() }));
   const [first] = routes;
   return {
-    add(owner, bodies) {
-      if (first !== undefined && routes.length === 1) return first.packer.add(owner, bodies);
+    add(owner, bodies, traceparent = null) {
+      if (first !== undefined && routes.length === 1) return first.packer.add(owner, bodies, traceparent);
       const sorted = routes.map((): Buffer[] => []);
       for (const body of bodies) sorted[partitionOf(keyOf(body), routes.length)]?.push(body);
       let count = 0;
-      for (const [index, { packer }] of routes.entries()) count += packer.add(owner, sorted[index] ?? []);
+      for (const [index, { packer }] of routes.entries()) count += packer.add(owner, sorted[index] ?? [], traceparent);
       return count;
     },
     packs: () => routes.flatMap(({ routingKey, packer }) => packer.packs().map((pack) => ({ ...pack, routingKey }))),

@@ -36,6 +36,7 @@ export interface RabbitmqQueue extends InteractionQueue {
 interface Call {
   readonly bodies: readonly Buffer[];
   readonly bytes: number;
+  readonly traceparent: string | null;
   readonly expiresAtMs: number;
   resolve(): void;
   reject(error: UnavailableError): void;
@@ -122,7 +123,7 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
       if (!hasRoom(call)) break;
       waiting.delete(call);
       enter(call);
-      call.unconfirmed = packer.add(call, call.bodies);
+      call.unconfirmed = packer.add(call, call.bodies, call.traceparent);
     }
     for (const pack of packer.packs()) send(target, pack.routingKey, pack);
   }
@@ -257,7 +258,7 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
 
   return {
     fault,
-    publish(bodies) {
+    publish(bodies, span) {
       const away = fault();
       if (away !== null || channel === undefined) {
         return Promise.reject(new UnavailableError(`RabbitMQ: ${away ?? 'connecting'}`));
@@ -269,6 +270,7 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
         const call: Call = {
           bodies,
           bytes,
+          traceparent: span?.traceparent ?? null,
           expiresAtMs: Date.now() + deadlineMs,
           resolve,
           reject,

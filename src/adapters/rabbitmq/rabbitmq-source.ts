@@ -9,6 +9,7 @@ import { MAX_BODIES_PER_PACK, unpack } from './rabbitmq-packs.ts';
 import { layoutOf } from './rabbitmq-partitions.ts';
 import { beyondFairShare, createSubscription, type Subscription } from './rabbitmq-subscription.ts';
 import { leftoverPartitions } from './rabbitmq-leftovers.ts';
+import { readTraceHeaders } from './rabbitmq-trace-headers.ts';
 import { declareTopology, onScratchChannel } from './rabbitmq-topology.ts';
 
 const CANCEL_DEADLINE_MS = 1_000;
@@ -132,7 +133,10 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     const redeliveries = redeliveriesOf(message);
     const origin: Origin = { message, channel, subscription, unsettled: bodies.length };
     subscription.inHand += 1;
-    for (const body of bodies) hands.onDelivery({ body, redeliveries, outboxSeq: null, origin });
+    const traceparentAt = readTraceHeaders(message.properties.headers);
+    for (const [position, body] of bodies.entries()) {
+      hands.onDelivery({ body, redeliveries, outboxSeq: null, traceparent: traceparentAt(position), origin });
+    }
     // One that can give no more is enough: the others may have nothing to give.
     if (subscription.inHand + (subscription.held?.length ?? 0) >= prefetch) hands.onFull();
   }

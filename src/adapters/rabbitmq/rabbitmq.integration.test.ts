@@ -7,6 +7,7 @@ import { waitFor } from '../../../test/servers/wait-for.ts';
 import type { Delivery, DeliverySource } from '../../interactions/queue.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
 import { createLogger } from '../../runtime/logger.ts';
+import type { Span } from '../../runtime/tracing.ts';
 import { layoutOf } from './rabbitmq-partitions.ts';
 import { connectRabbitmqQueue, type RabbitmqQueue, type RabbitmqQueueOptions } from './rabbitmq-queue.ts';
 import { createRabbitmqSource } from './rabbitmq-source.ts';
@@ -14,6 +15,15 @@ import { createRabbitmqSource } from './rabbitmq-source.ts';
 const logger = createLogger('silent', 'test');
 const DEADLINE_MS = 700;
 const ignore = (): void => undefined;
+const NO_SPAN: Span = {
+  traceparent: '',
+  fields: { trace_id: '', span_id: '' },
+  rename: ignore,
+  set: ignore,
+  fail: ignore,
+  child: (_kind, _name, _attributes, work) => work(NO_SPAN),
+  within: (work) => work(),
+};
 
 for (const partitions of [1, 4]) {
   describeQueueContract(partitions === 1 ? 'RabbitMQ' : `RabbitMQ, ${partitions} partitions`, async () => {
@@ -129,6 +139,22 @@ describe('RabbitMQ', () => {
     expect(again.length).toBeLessThan(100);
     expect(again.every(({ redeliveries }) => redeliveries === 1)).toBe(true);
     await waitFor('an empty queue', async () => (await countReady()) === 0);
+  });
+
+  it('brings each body its own trace, though they share a message', async () => {
+    const { url, queue: queueName } = testQueue();
+    const queue = await publisher({ urls: [url], queueName, deadlineMs: 20_000 });
+    const traced = (id: string) => ({ ...NO_SPAN, traceparent: `00-${id.repeat(32)}-${id.repeat(16)}-01` });
+    await Promise.all([
+      queue.publish([Buffer.from('a')]),
+      queue.publish([Buffer.from('b'), Buffer.from('c')], traced('b')),
+      queue.publish([Buffer.from('d')], traced('d')),
+    ]);
+    const got = await consumer(url, queueName);
+    await waitFor('all deliveries', () => got.length === 4);
+    const [of, none] = [(id: string) => traced(id).traceparent, null];
+    expect(textsOf(got)).toEqual(['a', 'b', 'c', 'd']);
+    expect(got.map(({ traceparent }) => traceparent)).toEqual([none, of('b'), of('b'), of('d')]);
   });
 
   it('hands out a message again whole when one of its bodies is given back', async () => {

@@ -5,6 +5,7 @@ import { restrictCaching, setCacheControl } from './cache-policy.ts';
 import type { ApiContext } from './context.ts';
 import { setErrorStatus } from './error-status.ts';
 import { createOperationMetrics } from './operation-metrics.ts';
+import { createOperationTrace } from './operation-trace.ts';
 import { createResponseCache, mayBeKept, type CachedAnswer } from './response-cache.ts';
 
 export interface AnswerPluginOptions {
@@ -22,8 +23,9 @@ export interface AnswerPluginOptions {
 export function createAnswerPlugin({ cache, metrics, listed }: AnswerPluginOptions): ApolloServerPlugin<ApiContext> {
   const responseCache = createResponseCache({ cache, metrics });
   const observe = createOperationMetrics({ metrics, listed });
+  const trace = createOperationTrace(listed);
   return {
-    async requestDidStart() {
+    async requestDidStart({ contextValue: { span } }) {
       const startedAtMs = performance.now();
       let cached: CachedAnswer | undefined;
       return {
@@ -32,12 +34,16 @@ export function createAnswerPlugin({ cache, metrics, listed }: AnswerPluginOptio
           cached = await responseCache(request);
           return cached.find(request);
         },
+        async didEncounterErrors({ errors }) {
+          if (span !== null) trace.errors(span, errors);
+        },
         async willSendResponse(answered) {
           setErrorStatus(answered.response);
           if (answered.metrics.responseCacheHit !== true) restrictCaching(answered);
           if (cached !== undefined) await cached.finish(answered);
           setCacheControl(answered);
           observe(answered, startedAtMs);
+          if (span !== null) trace.answered(span, answered);
         },
       };
     },

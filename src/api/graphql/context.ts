@@ -7,7 +7,9 @@ import type { Catalogue } from '../../items/catalogue.ts';
 import type { CurrentRankings } from '../../popularity/current-rankings.ts';
 import type { PopularItems } from '../../popularity/popular-items.ts';
 import { createLoaders, type Loaders } from './loaders.ts';
+import type { Span } from '../../runtime/tracing.ts';
 import type { RequestContext } from '../request-context.ts';
+import { traceUseCases } from './trace-use-cases.ts';
 
 /** The use-cases that resolvers call. */
 export interface UseCases {
@@ -30,6 +32,7 @@ export interface UseCases {
 
 /** What resolvers get for one request. */
 export interface ApiContext extends RequestContext {
+  readonly span: Span | null;
   readonly useCases: UseCases;
   /** The request's own, made when first asked for: answers from the response cache, and most writes, need none. */
   loaders(): Loaders;
@@ -47,7 +50,9 @@ export interface Freshness {
   readPast(point: ReadPoint): void;
 }
 
-export function createContext(useCases: UseCases, request: RequestContext): ApiContext {
+export function createContext(shared: UseCases, request: RequestContext): ApiContext {
+  const { span = null } = request;
+  const useCases = span === null ? shared : traceUseCases(shared, span);
   let ttlMs = useCases.cacheTtlMs;
   let point: ReadPoint | null = null;
   let loaders: Loaders | undefined;
@@ -65,6 +70,7 @@ export function createContext(useCases: UseCases, request: RequestContext): ApiC
   return {
     identity: request.identity,
     idempotencyKey: request.idempotencyKey,
+    span,
     useCases,
     freshness,
     // No getter: Apollo copies the context, and would call it.

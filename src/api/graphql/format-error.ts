@@ -2,6 +2,7 @@ import { unwrapResolverError } from '@apollo/server/errors';
 import type { GraphQLFormattedError } from 'graphql';
 import { PublicError, UnavailableError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { traceFieldsOf } from './operation-trace.ts';
 
 export type FormatError = (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
 
@@ -18,7 +19,7 @@ export function createFormatError(logger: Logger, production: boolean): FormatEr
       return { ...formatted, message, extensions: extensionsOf(code, retryAfterSeconds) };
     }
     if (cause instanceof UnavailableError) {
-      logger.warn({ error: cause }, 'a part that a request needed is away');
+      logger.warn({ error: cause, ...traceFieldsOf(error) }, 'a part that a request needed is away');
       return {
         ...formatted,
         message: 'The service is unavailable for the moment. Try again.',
@@ -36,7 +37,7 @@ export function createFormatError(logger: Logger, production: boolean): FormatEr
     if (typeof code === 'string' && code !== 'INTERNAL_SERVER_ERROR') {
       return { ...formatted, extensions: extensionsOf(code, undefined) };
     }
-    logger.error({ error: cause }, 'a request failed');
+    logger.error({ error: cause, ...traceFieldsOf(error) }, 'a request failed');
     return {
       ...formatted,
       message: 'Internal server error',

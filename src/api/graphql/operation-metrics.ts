@@ -16,7 +16,7 @@ export const OUR_OPERATIONS: ReadonlySet<string> = new Set([
   'Unlike',
   'ViewerReactions',
 ]);
-const OTHER = 'other';
+export const OTHER = 'other';
 /** A manifest may list thousands; each name is some forty series in every process. */
 const MAX_NAMES = 200;
 const ACCEPTING = new Set(['recordInteraction', 'recordInteractions', 'retractInteraction']);
@@ -39,6 +39,18 @@ interface Meter {
   readonly run: { observe(seconds: number): void };
 }
 
+/** The names that operations are told apart by; any other is `other`. `listed` gives those in the persisted manifests. */
+export function createOperationLabels(listed: () => ReadonlySet<string>): (name: string | undefined) => string {
+  const used = new Set(OUR_OPERATIONS);
+  return (name) => {
+    if (name === undefined) return OTHER;
+    if (used.has(name)) return name;
+    if (!listed().has(name) || used.size >= MAX_NAMES) return OTHER;
+    used.add(name);
+    return name;
+  };
+}
+
 /**
  * Counts and times operations. The name is the one that the document gives the operation; where clients may send any
  * document, they may use a registered name for another one.
@@ -50,15 +62,7 @@ export function createOperationMetrics(options: {
 }): OperationMetrics {
   const { operations, operationDuration } = options.metrics;
   const meters = new WeakMap<OperationDefinitionNode, Meter>();
-  const used = new Set(OUR_OPERATIONS);
-
-  function labelOf(name: string | undefined, names: ReadonlySet<string>): string {
-    if (name === undefined) return OTHER;
-    if (used.has(name)) return name;
-    if (!names.has(name) || used.size >= MAX_NAMES) return OTHER;
-    used.add(name);
-    return name;
-  }
+  const labelOf = createOperationLabels(options.listed);
 
   function makeMeter(operation: string, kind: string, names: ReadonlySet<string>): Meter {
     return {
@@ -81,7 +85,7 @@ export function createOperationMetrics(options: {
     const names = options.listed();
     const known = meters.get(operation);
     if (known?.names === names) return known;
-    const meter = makeMeter(labelOf(operation.name?.value, names), kindOf(operation), names);
+    const meter = makeMeter(labelOf(operation.name?.value), kindOf(operation), names);
     meters.set(operation, meter);
     return meter;
   }

@@ -10,6 +10,7 @@ import {
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { PublicError } from '../../runtime/errors.ts';
+import type { Span } from '../../runtime/tracing.ts';
 import { checkContentType, parseBody, parseSearch, type ParsedRequest } from './graphql-request.ts';
 import { errorAnswer, errorBody, type HttpAnswer } from './http-answer.ts';
 import { ClientGoneError, HttpError } from './http-error.ts';
@@ -26,7 +27,7 @@ export interface GraphqlEndpoint {
    * `search`: what follows the question mark. Rejects with ClientGoneError alone: there is nobody to answer. Every other
    * fault is an answer.
    */
-  answer(request: IncomingMessage, search: string): Promise<HttpAnswer>;
+  answer(request: IncomingMessage, search: string, span: Span | null): Promise<HttpAnswer>;
 }
 
 export interface GraphqlEndpointOptions<Context extends BaseContext> {
@@ -62,7 +63,7 @@ export function createGraphqlEndpoint<Context extends BaseContext>(
   const maxBodyBytes = options.maxBodyBytes ?? MIB;
   const documentCheck = createDocumentCheck();
 
-  async function answer(request: IncomingMessage, search: string): Promise<HttpAnswer> {
+  async function answer(request: IncomingMessage, search: string, span: Span | null): Promise<HttpAnswer> {
     const isPost = request.method === 'POST';
     if (landingPage && !isPost && search === '' && prefersHtml(request.headers.accept))
       return landingPageAnswer(apollo);
@@ -89,6 +90,7 @@ export function createGraphqlEndpoint<Context extends BaseContext>(
     const contextValue = createContext({
       identity,
       idempotencyKey: typeof idempotencyKey === 'string' ? idempotencyKey : null,
+      span,
     });
     const response = await apollo.executeOperation(toOperation(query, parsed, isPost ? POST : GET), { contextValue });
     const result = toAnswer(response, type);
@@ -96,18 +98,21 @@ export function createGraphqlEndpoint<Context extends BaseContext>(
     return result;
   }
 
-  function faultAnswer(error: unknown): HttpAnswer {
+  function faultAnswer(error: unknown, span: Span | null): HttpAnswer {
     if (error instanceof ClientGoneError) throw error;
     if (error instanceof PublicError) {
       if (error instanceof HttpError && error.status === 413) metrics.rateLimited.inc({ limit: 'body' });
-      if (error.cause !== undefined) logger.warn({ error }, 'request refused');
+      if (error.cause !== undefined) logger.warn({ error, ...span?.fields }, 'request refused');
       return errorAnswer(error);
     }
-    logger.error({ error }, 'request failed');
+    logger.error({ error, ...span?.fields }, 'request failed');
     return errorAnswer(new HttpError(500, 'INTERNAL_SERVER_ERROR', 'Internal server error'));
   }
 
-  return { answer: (request, search) => answer(request, search).catch(faultAnswer) };
+  return {
+    answer: (request, search, span) =>
+      answer(request, search, span).catch((error: unknown) => faultAnswer(error, span)),
+  };
 }
 
 function toOperation(query: string, parsed: ParsedRequest, http: HTTPGraphQLRequest) {

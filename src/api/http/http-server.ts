@@ -5,6 +5,7 @@ import { listen, type Listening } from '../../runtime/listen.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { Readiness } from '../../runtime/readiness.ts';
+import { noTracing, type Span, type Tracing } from '../../runtime/tracing.ts';
 import { createCors } from './cors.ts';
 import type { GraphqlEndpoint } from './graphql-endpoint.ts';
 import { errorAnswer, jsonAnswer, type HttpAnswer } from './http-answer.ts';
@@ -32,6 +33,7 @@ export interface HttpServerOptions {
   readonly endpoint: GraphqlEndpoint;
   readonly readiness: Readiness;
   readonly metrics: Metrics;
+  readonly tracing?: Tracing;
   readonly logger: Logger;
   readonly corsOrigins?: readonly string[];
   readonly maxRequestsInFlight?: number;
@@ -44,6 +46,7 @@ const GRAPHQL_METHODS = 'GET, HEAD, POST, OPTIONS';
 
 export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
   const { endpoint, readiness, metrics, logger, maxRequestsInFlight = 1_000, requestTimeoutMs = 14_000 } = options;
+  const { tracing = noTracing } = options;
   const cors = createCors(options.corsOrigins ?? []);
   const sockets = new Set<Socket>();
   /** Their answer went out before their body was in; nothing may be written after it. */
@@ -123,11 +126,19 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
     }
     inFlight += 1;
     try {
-      const answer = await endpoint.answer(request, search);
-      return allowed(request, method === 'POST' ? answer : completeGetAnswer(request, answer));
+      return await tracing.request(request.headers, (span) => answered(request, search, span));
     } finally {
       inFlight -= 1;
     }
+  }
+
+  async function answered(request: IncomingMessage, search: string, span: Span | null): Promise<HttpAnswer> {
+    const { method = '' } = request;
+    span?.set({ 'http.request.method': method, 'url.path': '/graphql', 'http.route': '/graphql' });
+    const answer = await endpoint.answer(request, search, span);
+    span?.set({ 'http.response.status_code': answer.status });
+    if (answer.status >= 500) span?.fail(String(answer.status));
+    return allowed(request, method === 'POST' ? answer : completeGetAnswer(request, answer));
   }
 
   function allowed(request: IncomingMessage, answer: HttpAnswer): HttpAnswer {
