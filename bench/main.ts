@@ -9,11 +9,13 @@ import { miss } from './miss.ts';
 import { run } from './program.ts';
 import { record } from './record.ts';
 import { scale } from './scale.ts';
+import { tracing } from './tracing.ts';
 
 /** In the order of the table. */
 const PIECES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   'cached-read': cachedRead,
   accept,
+  tracing,
   record,
   miss,
   import: importRows,
