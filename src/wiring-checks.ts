@@ -2,6 +2,7 @@ import type { Config } from './config.ts';
 import type { Finding } from './runtime/finding.ts';
 import type { Logger } from './runtime/logger.ts';
 import { grantRights } from './adapters/postgres/postgres-grants.ts';
+import { examineCollector } from './adapters/otel/otel-doctor.ts';
 import { findMigrationsDir, migrate, schemaVersion } from './adapters/postgres/postgres-migrate.ts';
 import { examinePostgres } from './adapters/postgres/postgres-doctor.ts';
 import { examineRights } from './adapters/postgres/postgres-rights.ts';
@@ -54,6 +55,7 @@ export async function* examineParts(config: Config, logger: Logger): AsyncGenera
   if (config.cache.redisUrl === null)
     yield { part: 'Cache', ok: true, text: 'in memory, per process (REDIS_URL is not set)' };
   else yield await examineRedis(config.cache.redisUrl);
+  if (config.tracing !== null) yield await examineCollector(config.tracing.url, config.tracing.headers);
 }
 
 async function* examineDatabase(config: Config, logger: Logger): AsyncGenerator<Finding> {
