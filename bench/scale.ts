@@ -162,24 +162,9 @@ async function countStatements(url: string): Promise<number> {
 async function drain(members: number, { postgres, redisUrl, rabbitmq }: Servers, parts: Parts): Promise<Step> {
   const url = await createFilledCatalogue(postgres, BENCH_ITEMS);
   const queueName = `${QUEUE}.workers-${members}`;
-  const interactions = generateInteractions(ROWS, members);
-  const queue = await connectRabbitmqQueue({
-    urls: [rabbitmq.url],
-    queueName,
-    partitions: PARTITIONS,
-    deadlineMs: 60_000,
-    maxInFlight: 4_000,
-    logger: createLogger('silent', 'bench'),
-  });
-  await waitFor('the queue', () => queue.fault() === null);
-  const bodies = interactions.map(encodeMessage);
+  const bodies = generateInteractions(ROWS, members).map(encodeMessage);
   // One in a hundred twice, as after a lost confirm.
   bodies.push(...bodies.filter((_, index) => index % 100 === 0));
-  const publishing: Promise<void>[] = [];
-  for (let at = 0; at < bodies.length; at += 1_000) publishing.push(queue.publish(bodies.slice(at, at + 1_000)));
-  await Promise.all(publishing);
-  await queue.close();
-
   const env = {
     DATABASE_URL: url,
     REDIS_URL: redisUrl,
@@ -189,11 +174,24 @@ async function drain(members: number, { postgres, redisUrl, rabbitmq }: Servers,
     // A partition gets its part of it.
     QUEUE_PREFETCH: '32000',
   };
-  const pids = new Set<number>();
-  const meter = createCpuMeter(() => new Map([...parts(), ...[...pids].map((pid) => [pid, 'ours'] as const)]));
-  const before = sumOf(meter.read());
   await using workers = await startSeveral('worker', members, env);
-  for (const { pid } of workers.programs) pids.add(pid);
+  const queue = await connectRabbitmqQueue({
+    urls: [rabbitmq.url],
+    queueName,
+    partitions: PARTITIONS,
+    deadlineMs: 60_000,
+    maxInFlight: 4_000,
+    logger: createLogger('silent', 'bench'),
+  });
+  await waitFor('the queue', () => queue.fault() === null);
+  const meter = createCpuMeter(
+    () => new Map([...parts(), ...workers.programs.map(({ pid }) => [pid, 'ours'] as const)]),
+  );
+  const before = sumOf(meter.read());
+  const publishing: Promise<void>[] = [];
+  for (let at = 0; at < bodies.length; at += 1_000) publishing.push(queue.publish(bodies.slice(at, at + 1_000)));
+  await Promise.all(publishing);
+  await queue.close();
   await waitFor('the workers to drain the queue', async () => (await countRows(url)) === ROWS, {
     deadlineMs: 120_000,
     everyMs: 300,
