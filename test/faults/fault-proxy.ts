@@ -60,8 +60,7 @@ export async function createFaultProxy(target: number): Promise<FaultProxy> {
 
   function end(link: Link): void {
     links.delete(link);
-    link.program.resetAndDestroy();
-    link.server.resetAndDestroy();
+    for (const socket of [link.program, link.server]) hangUp(socket);
   }
 
   function pump(link: Link, direction: keyof Trap): void {
@@ -152,4 +151,10 @@ export async function createFaultProxy(target: number): Promise<FaultProxy> {
       await new Promise((resolve) => last.close(resolve));
     },
   };
+}
+
+/** By RST. Node resets none that it has begun to shut down (the handle would be left open), and waits for what is unsent. */
+function hangUp(socket: Socket): void {
+  if (socket.connecting || socket.writableEnded || socket.writableLength > 0) socket.destroy();
+  else socket.resetAndDestroy();
 }

@@ -12,7 +12,6 @@ const QUEUE = 'src/adapters/rabbitmq/rabbitmq-queue.ts';
 const RECORD_SQL = 'src/adapters/postgres/record-batch-sql.ts';
 /** The key orders of every table that batches of different workers meet on. */
 const ORDERS = [
-  'ORDER BY viewer, item_key, type',
   'ORDER BY item_key, minute, type',
   'ORDER BY item_key, minute / 60, type',
   'ORDER BY item_key, minute / 1440, type',
