@@ -223,6 +223,9 @@ export function describeRecorder(name: string, server: () => Promise<TestDatabas
       await recording.recorder.record(
         entries(likes, interaction(), interaction(), interaction({ user: 'bob' }), interaction({ itemId: 'gone' })),
       );
+      // Of a version that nobody here can read: it has no viewer but in its body.
+      await recording.sql(`INSERT INTO rejected (body_hash, body, reason, detail)
+        VALUES ('x', '{"v":99,"viewer":"${ann}"}', 'NEWER_VERSION', 'version 99')`);
       const inFlight = entries(interaction({ type: 'SAVE' }), interaction());
       expect(await createPostgresEraser(database).erase(ann)).toEqual({ interactions: 3 });
       expect(await recording.recorder.record([...inFlight, ...entries(likes)])).toMatchObject({
@@ -235,6 +238,18 @@ export function describeRecorder(name: string, server: () => Promise<TestDatabas
           await recording.sql(`SELECT count(*)::int AS rows FROM ${table} WHERE viewer = '${ann}'`),
           table,
         ).toEqual([{ rows: 0 }]);
+      }
+      const columns = await recording.sql(`
+        SELECT table_name AS "table", column_name AS "column", data_type = 'bytea' AS bytes
+        FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+        WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`);
+      expect(columns.length).toBeGreaterThan(50);
+      for (const { table, column, bytes } of columns) {
+        const text = bytes === true ? `encode("${String(column)}", 'escape')` : `"${String(column)}"::text`;
+        expect([
+          `${String(table)}.${String(column)}`,
+          await recording.sql(`SELECT FROM "${String(table)}" WHERE ${text} LIKE '%${ann}%'`),
+        ]).toEqual([expect.any(String), []]);
       }
       const refused = entries(interaction({ itemId: 'unknown', acceptedAtMs: Date.now() - 60_000 }));
       await recording.recorder.record(refused);
