@@ -5,12 +5,20 @@ set -eu
 
 psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres <<'SQL'
 \getenv database_password DATABASE_PASSWORD
+\getenv api_password API_DATABASE_PASSWORD
+\getenv worker_password WORKER_DATABASE_PASSWORD
 \getenv replication_password REPLICATION_PASSWORD
 \getenv monitor_password MONITOR_PASSWORD
 \getenv replica_names REPLICA_NAMES
 
--- Owns its database, so that it can migrate it, and nothing else.
-CREATE ROLE groundswell LOGIN PASSWORD :'database_password';
+-- What each part may do; the migrations grant them their rights (docs/security.md).
+CREATE ROLE groundswell_api;
+CREATE ROLE groundswell_worker;
+CREATE ROLE groundswell_migrator;
+-- Who signs in: an API, a worker, and for migrations and commands the owner of the database, and of nothing else.
+CREATE ROLE api LOGIN PASSWORD :'api_password' IN ROLE groundswell_api;
+CREATE ROLE worker LOGIN PASSWORD :'worker_password' IN ROLE groundswell_worker;
+CREATE ROLE groundswell LOGIN PASSWORD :'database_password' IN ROLE groundswell_migrator;
 CREATE ROLE replicator LOGIN REPLICATION PASSWORD :'replication_password';
 CREATE ROLE monitor LOGIN PASSWORD :'monitor_password' CONNECTION LIMIT 5;
 GRANT pg_monitor TO monitor;

@@ -6,9 +6,12 @@ export interface Secrets {
   readonly directory: string;
   readonly POSTGRES_PASSWORD: string;
   readonly DATABASE_PASSWORD: string;
+  readonly API_DATABASE_PASSWORD: string;
+  readonly WORKER_DATABASE_PASSWORD: string;
   readonly REPLICATION_PASSWORD: string;
   readonly MONITOR_PASSWORD: string;
   readonly RABBITMQ_PASSWORD: string;
+  readonly API_RABBITMQ_PASSWORD: string;
   readonly REDIS_PASSWORD: string;
   readonly AUTH_JWT_SECRET: string;
 }
@@ -26,9 +29,12 @@ export function newSecrets(): Secrets {
     directory: `${folder}/secrets`,
     POSTGRES_PASSWORD: secret('POSTGRES_PASSWORD'),
     DATABASE_PASSWORD: secret('DATABASE_PASSWORD'),
+    API_DATABASE_PASSWORD: secret('API_DATABASE_PASSWORD'),
+    WORKER_DATABASE_PASSWORD: secret('WORKER_DATABASE_PASSWORD'),
     REPLICATION_PASSWORD: secret('REPLICATION_PASSWORD'),
     MONITOR_PASSWORD: secret('MONITOR_PASSWORD'),
     RABBITMQ_PASSWORD: secret('RABBITMQ_PASSWORD'),
+    API_RABBITMQ_PASSWORD: secret('API_RABBITMQ_PASSWORD'),
     REDIS_PASSWORD: secret('REDIS_PASSWORD'),
     AUTH_JWT_SECRET: secret('AUTH_JWT_SECRET'),
   };

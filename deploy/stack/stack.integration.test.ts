@@ -102,7 +102,8 @@ it('PgBouncer pools by the transaction: sixty clients stay connected, and share 
   const pools = (await query(stack.pgbouncerConsoleUrl, 'show pools')).filter(
     ({ database }) => database === 'groundswell',
   );
-  expect(pools).toMatchObject([{ user: 'groundswell', pool_mode: 'transaction' }]);
+  expect(new Set(pools.map(({ user }) => user))).toEqual(new Set(['api', 'groundswell', 'worker']));
+  for (const pool of pools) expect(pool).toMatchObject({ pool_mode: 'transaction' });
   const clients = Array.from({ length: 60 }, () => new pg.Client({ connectionString: stack.pgbouncerUrl }));
   try {
     await Promise.all(clients.map((client) => client.connect()));
@@ -119,6 +120,11 @@ it('PgBouncer pools by the transaction: sixty clients stay connected, and share 
 });
 
 it('nobody may do more than they have to', async () => {
+  const users = await query(
+    stack.databaseUrl,
+    `SELECT DISTINCT usename::text AS name FROM pg_stat_activity WHERE application_name = 'groundswell' ORDER BY 1`,
+  );
+  expect(users).toEqual([{ name: 'api' }, { name: 'worker' }]);
   await expect(query(stack.pgbouncerConsoleUrl, 'shutdown')).rejects.toThrow(/admin access needed|not allowed/);
   const anonymous = new URL(stack.databaseUrl);
   anonymous.password = '';

@@ -55,7 +55,7 @@ export interface Stack extends AsyncDisposable {
   readonly pgbouncerConsoleUrl: string;
   readonly amqpUrl: string;
   readonly redisUrl: string;
-  /** What APIs and workers are configured with. */
+  /** What commands are configured with; APIs and workers have the same, as users who may do less. */
   readonly env: Readonly<Record<string, string>>;
   /** Runs one of the package's commands (`import`, `doctor`, ...) in that configuration, to its end. */
   run(command: string, args?: readonly string[]): Promise<FinishedCommand>;

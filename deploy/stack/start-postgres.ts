@@ -30,6 +30,8 @@ export async function startPrimary(node: Placement, replicaNames: readonly strin
       PGPASSWORD: node.secrets.POSTGRES_PASSWORD,
       PGHOST: socket,
       DATABASE_PASSWORD: node.secrets.DATABASE_PASSWORD,
+      API_DATABASE_PASSWORD: node.secrets.API_DATABASE_PASSWORD,
+      WORKER_DATABASE_PASSWORD: node.secrets.WORKER_DATABASE_PASSWORD,
       REPLICATION_PASSWORD: node.secrets.REPLICATION_PASSWORD,
       MONITOR_PASSWORD: node.secrets.MONITOR_PASSWORD,
       REPLICA_NAMES: replicaNames.join(' '),
@@ -58,8 +60,18 @@ export async function startReplica(node: Placement, primary: { address: string }
   return replica;
 }
 
-export function databaseUrl({ address, secrets }: Pick<Placement, 'address' | 'secrets'>, port = 5432): string {
-  return `postgres://groundswell:${secrets.DATABASE_PASSWORD}@${address}:${port}/groundswell`;
+/** As the owner of the database, or as one of those who may do less. */
+export function databaseUrl(
+  { address, secrets }: Pick<Placement, 'address' | 'secrets'>,
+  port = 5432,
+  user: 'groundswell' | 'api' | 'worker' = 'groundswell',
+): string {
+  const passwords = {
+    groundswell: secrets.DATABASE_PASSWORD,
+    api: secrets.API_DATABASE_PASSWORD,
+    worker: secrets.WORKER_DATABASE_PASSWORD,
+  };
+  return `postgres://${user}:${passwords[user]}@${address}:${port}/groundswell`;
 }
 
 type Place = ReturnType<typeof makePlace>;

@@ -34,6 +34,11 @@ export async function startRabbitmq(node: Placement): Promise<StartedMember> {
   return started(name, address, broker);
 }
 
-export function amqpUrl({ address, secrets }: Pick<Placement, 'address' | 'secrets'>): string {
-  return `amqp://groundswell:${secrets.RABBITMQ_PASSWORD}@${address}:5672/groundswell`;
+/** As the one who may do everything in the vhost, or as one who may only publish. */
+export function amqpUrl(
+  { address, secrets }: Pick<Placement, 'address' | 'secrets'>,
+  user: 'groundswell' | 'api' = 'groundswell',
+): string {
+  const password = user === 'api' ? secrets.API_RABBITMQ_PASSWORD : secrets.RABBITMQ_PASSWORD;
+  return `amqp://${user}:${password}@${address}:5672/groundswell`;
 }

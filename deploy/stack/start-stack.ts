@@ -80,10 +80,23 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     if (migrated.exitCode !== 0) throw new Error(`migrate ended with ${migrated.exitCode}: ${migrated.stderr}`);
     onProgress('migrations are applied');
 
+    const [pooler, broker] = [place('pgbouncer'), place('rabbitmq')];
+    const without = { DATABASE_DIRECT_URL: '', DATABASE_REPLICA_URLS: '' };
+    const partEnv = {
+      api: {
+        ...env,
+        ...without,
+        DATABASE_URL: databaseUrl(pooler, PGBOUNCER_PORT, 'api'),
+        DATABASE_REPLICA_URLS: standbys.map(({ address }) => databaseUrl({ address, secrets }, 5432, 'api')).join(','),
+        AMQP_URL: amqpUrl(broker, 'api'),
+        ...options.env,
+      },
+      worker: { ...env, ...without, DATABASE_URL: databaseUrl(pooler, PGBOUNCER_PORT, 'worker'), ...options.env },
+    };
     const startNumbered = (entry: 'api' | 'worker', count: number) =>
       Array.from({ length: count }, (_, index) => {
         const { address } = place(entry, index);
-        return up(users, startProcess({ name: `${entry}-${index + 1}`, address, entry, release, env }));
+        return up(users, startProcess({ name: `${entry}-${index + 1}`, address, entry, release, env: partEnv[entry] }));
       });
     const [apiMembers, workerMembers] = await together([
       together(startNumbered('api', apis)),

@@ -106,7 +106,8 @@ function partitionFacts(looks: readonly QueueLook[]): string[] {
 async function examineQueue(connection: ChannelModel, name: string, layout: Layout): Promise<QueueLook> {
   const { exchange, exchangeType } = layout;
   const found = await attempt(connection, (channel) => channel.checkQueue(name));
-  const missing = await missingRights(connection, name, { exchange, exists: found.ok });
+  const lacking = await missingRights(connection, name, { exchange, exists: found.ok });
+  const missing = lacking.filter((right) => right !== 'read');
   const rights =
     missing.length === 0
       ? []
@@ -118,18 +119,23 @@ async function examineQueue(connection: ChannelModel, name: string, layout: Layo
   if (!found.ok)
     return { name, counts: null, facts: [], problems: [`queue ${name}: ${found.reason}: check the queue`, ...rights] };
   const counts = { messages: found.value.messageCount, consumers: found.value.consumerCount };
+  const facts = lacking.includes('read')
+    ? ['the user may publish and not consume: right for an API, too little for a worker']
+    : [];
   const same = await attempt(connection, (channel) =>
     channel.assertQueue(name, { durable: true, arguments: queueArguments(connection, exchangeType) }),
   );
-  if (same.ok) return { name, counts, facts: [], problems: rights };
+  if (same.ok) return { name, counts, facts, problems: rights };
   // The API makes do with what exists, and so does this: only its arguments stay unknown.
-  if (same.code === ACCESS_REFUSED)
-    return { name, counts, facts: ['its arguments are not known: the user may not configure it'], problems: rights };
+  if (same.code === ACCESS_REFUSED) {
+    const unknown = 'its arguments are not known: the user may not configure it';
+    return { name, counts, facts: [...facts, unknown], problems: rights };
+  }
   const advice =
     same.code === PRECONDITION_FAILED
       ? 'drain it, delete it, and let the API make it as a quorum queue; or set QUEUE_NAME to another'
       : 'check the queue';
-  return { name, counts, facts: [], problems: [`queue ${name}: ${same.reason}: ${advice}`, ...rights] };
+  return { name, counts, facts, problems: [`queue ${name}: ${same.reason}: ${advice}`, ...rights] };
 }
 
 /** The broker checks the type first, which ends the connection when it is unknown, and then refuses the name: nothing is made. */

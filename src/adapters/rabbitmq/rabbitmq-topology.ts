@@ -53,7 +53,9 @@ async function declareOrUse(connection: ChannelModel, logger: Logger, what: stri
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code !== PRECONDITION_FAILED && code !== ACCESS_REFUSED) throw error;
     await onScratchChannel(connection, step.use);
-    logger.warn({ what, error }, 'RabbitMQ does not take our declaration: using what exists');
+    // Without the right to configure, as an API should be, there is nothing to warn of.
+    const level = code === ACCESS_REFUSED ? 'debug' : 'warn';
+    logger[level]({ what, error }, 'RabbitMQ does not take our declaration: using what exists');
   }
 }
 
