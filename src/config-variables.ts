@@ -63,8 +63,9 @@ export const CONFIG_VARIABLES = [
   variable(
     'MAX_REQUESTS_IN_FLIGHT',
     '1000',
-    'Requests at work per process; more are answered with 503 and `Retry-After`',
+    'Requests at work per process at most, fewer while they are slow; more are answered with 503 and `Retry-After`',
   ),
+  variable('MAX_EVENT_LOOP_LAG_MS', '100', 'While the event loop is later than this, requests are let in by a share'),
   variable('CORS_ORIGINS', null, 'Origins whose pages may call the API, comma-separated, or `*`. Not set: none'),
   variable('AUTH_JWKS_URL', null, 'Keys that JWTs are verified with'),
   variable(

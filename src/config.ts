@@ -54,6 +54,7 @@ export interface Config {
     readonly port: number;
     readonly concurrency: number;
     readonly maxRequestsInFlight: number;
+    readonly maxEventLoopLagMs: number;
     readonly corsOrigins: readonly string[];
     readonly auth: AuthConfig;
     readonly anonymousWrites: boolean;
@@ -166,6 +167,7 @@ export function parseConfig(
       port: integer('PORT', 0, 65_535, 0),
       concurrency: integer('WEB_CONCURRENCY', 1, 256, 1),
       maxRequestsInFlight: integer('MAX_REQUESTS_IN_FLIGHT', 1, 1_000_000, 1),
+      maxEventLoopLagMs: integer('MAX_EVENT_LOOP_LAG_MS', 1, 60_000, 1),
       corsOrigins: corsOrigins(),
       auth: auth(),
       anonymousWrites:

@@ -25,6 +25,7 @@ export interface ApiOptions {
   readonly persistedQueryManifests: readonly string[];
   readonly corsOrigins: readonly string[];
   readonly maxRequestsInFlight: number;
+  readonly maxEventLoopLagMs: number;
   readonly maxAgeDays: number;
   readonly cacheTtlMs: number;
   readonly drainGraceMs: number;
@@ -100,6 +101,7 @@ export async function startApi(ports: Ports, options: ApiOptions): Promise<Runni
     logger,
     corsOrigins: options.corsOrigins,
     maxRequestsInFlight: options.maxRequestsInFlight,
+    maxEventLoopLagMs: options.maxEventLoopLagMs,
     drainGraceMs: options.drainGraceMs,
   });
   try {

@@ -3,7 +3,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry, type Aggreg
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** Rates need a first value to grow from, so what should never happen is there as 0 before it does. */
 const REASONS = ['INVALID_MESSAGE', 'NEWER_VERSION', 'ITEM_NOT_FOUND', 'ID_REUSED', 'RECORD_FAILED'];
-const LIMITS = ['busy', 'body', 'complexity', 'sums', 'includes'];
+const LIMITS = ['busy', 'lag', 'reader', 'body', 'complexity', 'sums', 'includes'];
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -43,6 +43,23 @@ export function createMetrics() {
       {
         name: 'groundswell_http_requests_in_flight',
         help: 'GraphQL requests at work. Worry near MAX_REQUESTS_IN_FLIGHT: beyond it requests are answered with 503.',
+        registers,
+      },
+      [],
+    ),
+    httpLimit: readGauge(
+      {
+        name: 'groundswell_http_requests_limit',
+        help: 'GraphQL requests that may be at work at once: at most MAX_REQUESTS_IN_FLIGHT, less while they take longer than usual. Worry when it stays low: what they wait for is slow.',
+        registers,
+      },
+      [],
+    ),
+    httpOpenShare: readGauge(
+      {
+        name: 'groundswell_http_open_share',
+        help: 'Share of GraphQL requests let in while the event loop runs late: 1 when it does not. Worry when it stays below 1: add API processes.',
+        aggregator: 'min',
         registers,
       },
       [],
@@ -240,7 +257,7 @@ export function createMetrics() {
     }),
     rateLimited: new Counter({
       name: 'groundswell_limited_total',
-      help: 'Requests refused by a limit: rate, busy, body, complexity, sums (of the past), includes (too many wait for their writes).',
+      help: 'Requests refused by a limit: busy (too many at work), lag (the event loop is late), reader (cut off: did not take its answer), body, complexity, sums (of the past), includes (too many wait for their writes).',
       labelNames: ['limit'] as const,
       registers,
     }),

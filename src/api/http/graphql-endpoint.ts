@@ -13,21 +13,29 @@ import { PublicError } from '../../runtime/errors.ts';
 import type { Span } from '../../runtime/tracing.ts';
 import { checkContentType, parseBody, parseSearch, type ParsedRequest } from './graphql-request.ts';
 import { errorAnswer, errorBody, type HttpAnswer } from './http-answer.ts';
-import { ClientGoneError, HttpError } from './http-error.ts';
+import { ClientGoneError, HttpError, serviceBusy } from './http-error.ts';
 import type { Identifier } from '../identity/identity.ts';
 import { negotiateType, prefersHtml } from './media-types.ts';
 import type { PersistedDocuments } from '../persisted/persisted-documents.ts';
+import type { Admission, Ticket } from '../limits/admission.ts';
 import { createDocumentCheck } from '../limits/query-limits.ts';
 import { readBody } from './read-body.ts';
 import { textOf } from '../data-text.ts';
 import type { RequestContext } from '../request-context.ts';
 
+/** What a request comes in with. */
+export interface Entry {
+  readonly admission: Admission;
+  readonly ticket: Ticket;
+  readonly span: Span | null;
+}
+
 export interface GraphqlEndpoint {
   /**
-   * `search`: what follows the question mark. Rejects with ClientGoneError alone: there is nobody to answer. Every other
-   * fault is an answer.
+   * `search`: what follows the question mark. Enters with the ticket once all of the request is there. Rejects with
+   * ClientGoneError alone: there is nobody to answer. Every other fault is an answer.
    */
-  answer(request: IncomingMessage, search: string, span: Span | null): Promise<HttpAnswer>;
+  answer(request: IncomingMessage, search: string, entry: Entry): Promise<HttpAnswer>;
 }
 
 export interface GraphqlEndpointOptions<Context extends BaseContext> {
@@ -63,7 +71,11 @@ export function createGraphqlEndpoint<Context extends BaseContext>(
   const maxBodyBytes = options.maxBodyBytes ?? MIB;
   const documentCheck = createDocumentCheck();
 
-  async function answer(request: IncomingMessage, search: string, span: Span | null): Promise<HttpAnswer> {
+  async function answer(
+    request: IncomingMessage,
+    search: string,
+    { admission, ticket, span }: Entry,
+  ): Promise<HttpAnswer> {
     const isPost = request.method === 'POST';
     if (landingPage && !isPost && search === '' && prefersHtml(request.headers.accept))
       return landingPageAnswer(apollo);
@@ -78,7 +90,12 @@ export function createGraphqlEndpoint<Context extends BaseContext>(
     checkContentType(request);
     const identified = identifier.identify(request.headers);
     const identity = identified instanceof Promise ? await identified : identified;
-    const parsed = isPost ? parseBody(await readBody(request, maxBodyBytes)) : parseSearch(search);
+    const body = isPost ? await readBody(request, maxBodyBytes) : null;
+    if (!admission.enter(ticket)) {
+      metrics.rateLimited.inc({ limit: 'busy' });
+      throw serviceBusy();
+    }
+    const parsed = body === null ? parseSearch(search) : parseBody(body);
     const resolved = documents.resolve(parsed);
     const query = typeof resolved === 'string' ? resolved : await resolved;
     const fault = documentCheck.check(query);
@@ -110,8 +127,8 @@ export function createGraphqlEndpoint<Context extends BaseContext>(
   }
 
   return {
-    answer: (request, search, span) =>
-      answer(request, search, span).catch((error: unknown) => faultAnswer(error, span)),
+    answer: (request, search, entry) =>
+      answer(request, search, entry).catch((error: unknown) => faultAnswer(error, entry.span)),
   };
 }
 

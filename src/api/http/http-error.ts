@@ -37,3 +37,8 @@ export function unauthenticated(message: string): HttpError {
     headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
   });
 }
+
+/** More than can be worked on; nothing was done. */
+export function serviceBusy(): HttpError {
+  return new HttpError(503, 'SERVICE_BUSY', 'Too many requests are at work here.', { retryAfterSeconds: 1 });
+}

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { codeOf, sendRaw, startTransport } from '../testing/transport.ts';
@@ -303,6 +305,54 @@ describe('a connection that misbehaves', () => {
   });
 });
 
+describe('a slow client', () => {
+  const HEAD = 'POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
+
+  it('that sends its body slowly takes no place: others are answered, and it gets 408', async () => {
+    await using server = await startTransport({ maxRequestsInFlight: 1, requestTimeoutMs: 2_000 });
+    const slow = Array.from({ length: 5 }, () => sendRaw(server.port, `${HEAD}content-length: 100\r\n\r\n{"query":`));
+    for (let times = 0; times < 5; times += 1) expect((await server.post({ query: '{ hello }' })).status).toBe(200);
+    for (const answer of await Promise.all(slow)) expect(answer).toMatch(/^HTTP\/1.1 408 /);
+  });
+
+  it('that sends nothing at all is cut off', async () => {
+    await using server = await startTransport({ requestTimeoutMs: 400 });
+    expect(await sendRaw(server.port, '')).toMatch(/^(HTTP\/1.1 408 |$)/);
+  });
+
+  it('that does not take its answer is cut off, and one that takes it late has all of it', async () => {
+    await using server = await startTransport({ readerTimeoutMs: 400 });
+    const text = 'x'.repeat(900_000);
+    const body = JSON.stringify({
+      query: `{ ${'abcdefghij'
+        .split('')
+        .map((name) => `${name}: echo(text: $t)`)
+        .join(' ')} }`.replace('{', 'query ($t: String!) {'),
+      variables: { t: text },
+    });
+    const request = `${HEAD}content-length: ${body.length}\r\n\r\n${body}`;
+    const open = async (): Promise<Socket> => {
+      const socket = connect(server.port, '127.0.0.1');
+      await once(socket, 'connect');
+      socket.pause();
+      socket.write(request);
+      return socket;
+    };
+    const stuck = await open();
+    stuck.on('error', () => undefined);
+    const cut = (): Promise<string> => server.metrics.registry.metrics();
+    await expect.poll(cut, PATIENCE).toContain('groundswell_limited_total{limit="reader"} 1');
+
+    const late = await open();
+    let received = 0;
+    late.on('data', (chunk) => (received += chunk.length));
+    late.resume();
+    await expect.poll(() => received, PATIENCE).toBeGreaterThan(9_000_000);
+    late.destroy();
+    stuck.destroy();
+  });
+});
+
 describe('readiness, overload and draining', () => {
   it('tells which part is not ready', async () => {
     const checks = [
@@ -338,6 +388,34 @@ describe('readiness, overload and draining', () => {
     busy.release();
     expect((await first).status).toBe(200);
     expect((await busy.post({ query: '{ hello }' })).status).toBe(200);
+  });
+
+  it('refuses without reading, and leaves those who ask again at once unread for a moment while it refuses many', async () => {
+    await using busy = await startTransport({ maxRequestsInFlight: 1 });
+    const first = busy.post({ query: '{ slow }' });
+    await expect.poll(() => busy.waiting.length, PATIENCE).toBe(1);
+    const ask = 'POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}';
+    const socket = connect(busy.port, '127.0.0.1');
+    let text = '';
+    let refused = 0;
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1');
+      const answers = text.split('HTTP/1.1 503').length - 1;
+      // A client that never waits.
+      for (; refused < answers; refused += 1) socket.write(ask);
+    });
+    const startedAt = performance.now();
+    socket.write(ask);
+    await expect.poll(() => refused, PATIENCE).toBeGreaterThan(100);
+    // Some twenty in two windows of 100 ms, instead of as many as a core can refuse.
+    expect(performance.now() - startedAt).toBeGreaterThan(400);
+    expect(text).toContain('"code":"SERVICE_BUSY"');
+    expect(text).toContain('retry-after: 1');
+    expect((await fetch(`${busy.url}/health/live`)).status).toBe(200);
+    busy.release();
+    expect((await first).status).toBe(200);
+    await expect.poll(async () => (await busy.post({ query: '{ hello }' })).status, PATIENCE).toBe(200);
+    socket.destroy();
   });
 
   it('answers what is in flight before it is gone', async () => {

@@ -5,11 +5,14 @@ import { listen, type Listening } from '../../runtime/listen.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { Readiness } from '../../runtime/readiness.ts';
-import { noTracing, type Span, type Tracing } from '../../runtime/tracing.ts';
+import { noTracing, type Tracing } from '../../runtime/tracing.ts';
+import { createAdmission, type Ticket } from '../limits/admission.ts';
 import { createCors } from './cors.ts';
-import type { GraphqlEndpoint } from './graphql-endpoint.ts';
+import type { Entry, GraphqlEndpoint } from './graphql-endpoint.ts';
 import { errorAnswer, jsonAnswer, type HttpAnswer } from './http-answer.ts';
-import { badRequest, ClientGoneError, HttpError } from './http-error.ts';
+import { createHoldBack } from './hold-back.ts';
+import { badRequest, ClientGoneError, HttpError, serviceBusy } from './http-error.ts';
+import { createSlowReaders } from './slow-readers.ts';
 import { answerClientError } from './client-error.ts';
 import { completeGetAnswer } from './conditional-get.ts';
 
@@ -37,24 +40,35 @@ export interface HttpServerOptions {
   readonly logger: Logger;
   readonly corsOrigins?: readonly string[];
   readonly maxRequestsInFlight?: number;
+  readonly maxEventLoopLagMs?: number;
   /** Head and body together; a slower sender gets 408. */
   readonly requestTimeoutMs?: number;
+  /** A client that takes nothing of its answer for so long is cut off. */
+  readonly readerTimeoutMs?: number;
   readonly drainGraceMs?: number;
 }
 
+/** Short beside the second that a refused client is told to wait, since a proxy sends others over the same connection. */
+const HOLD_BACK_MS = 100;
+const BUSY = errorAnswer(serviceBusy());
 const GRAPHQL_METHODS = 'GET, HEAD, POST, OPTIONS';
 
 export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
-  const { endpoint, readiness, metrics, logger, maxRequestsInFlight = 1_000, requestTimeoutMs = 14_000 } = options;
-  const { tracing = noTracing } = options;
+  const { endpoint, readiness, metrics, logger, requestTimeoutMs = 14_000, tracing = noTracing } = options;
+  const { maxRequestsInFlight = 1_000, maxEventLoopLagMs = 100, readerTimeoutMs = 10_000 } = options;
+  const admission = createAdmission({ maxInFlight: maxRequestsInFlight, maxLagMs: maxEventLoopLagMs });
+  const holdBack = createHoldBack(HOLD_BACK_MS);
+  const slowReaders = createSlowReaders({ maxStillMs: readerTimeoutMs, onCut: () => slow.inc() });
+  const slow = metrics.rateLimited.labels('reader');
   const cors = createCors(options.corsOrigins ?? []);
   const sockets = new Set<Socket>();
   /** Their answer went out before their body was in; nothing may be written after it. */
   const answeredEarly = new WeakSet<Socket>();
   const counters = { api: new Map<number, { inc(): void }>(), health: new Map<number, { inc(): void }>() };
-  let inFlight = 0;
   let isDraining = false;
-  metrics.httpInFlight.read({}, () => inFlight);
+  metrics.httpInFlight.read({}, admission.inFlight);
+  metrics.httpLimit.read({}, admission.limit);
+  metrics.httpOpenShare.read({}, admission.openShare);
 
   const server = createServer(
     {
@@ -85,7 +99,7 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const startedAt = performance.now();
     try {
-      const answer = await route(request);
+      const answer = await route(request, response);
       send(request, response, answer);
       metrics.httpDuration.observe((performance.now() - startedAt) / 1_000);
     } catch (error) {
@@ -94,14 +108,14 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
     }
   }
 
-  function route(request: IncomingMessage): HttpAnswer | Promise<HttpAnswer> {
+  function route(request: IncomingMessage, response: ServerResponse): HttpAnswer | Promise<HttpAnswer> {
     const target = request.url ?? '/';
     const mark = target.indexOf('?');
     const path = mark === -1 ? target : target.slice(0, mark);
     if (request.headers.host === undefined && request.httpVersion === '1.1') {
       return errorAnswer(badRequest('The Host header is missing.'));
     }
-    if (path === '/graphql') return graphql(request, mark === -1 ? '' : target.slice(mark + 1));
+    if (path === '/graphql') return graphql(request, response, mark === -1 ? '' : target.slice(mark + 1));
     if (path !== '/health/live' && path !== '/health/ready') {
       return errorAnswer(new HttpError(404, 'NOT_FOUND', 'Nothing is here. The API is at /graphql.'));
     }
@@ -114,28 +128,31 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
     return jsonAnswer(report.ready ? 200 : 503, report);
   }
 
-  async function graphql(request: IncomingMessage, search: string): Promise<HttpAnswer> {
+  async function graphql(request: IncomingMessage, response: ServerResponse, search: string): Promise<HttpAnswer> {
     const { method } = request;
     if (method !== 'POST' && method !== 'GET' && method !== 'HEAD') {
       return method === 'OPTIONS' ? allowed(request, cors.preflight(request)) : methodNotAllowed(GRAPHQL_METHODS);
     }
-    if (inFlight >= maxRequestsInFlight) {
-      metrics.rateLimited.inc({ limit: 'busy' });
-      const busy = new HttpError(503, 'SERVICE_BUSY', 'Too many requests are at work here.', { retryAfterSeconds: 1 });
-      return allowed(request, errorAnswer(busy));
+    const refusal = admission.refusal();
+    if (refusal !== null) {
+      metrics.rateLimited.inc({ limit: refusal });
+      // Node reads what is left of the body once the answer is out, and resumes the socket for it.
+      if (admission.isStorm()) response.once('finish', () => setImmediate(() => holdBack.hold(request.socket)));
+      return allowed(request, { ...BUSY, headers: { ...BUSY.headers } });
     }
-    inFlight += 1;
+    const ticket: Ticket = { enteredAtMs: 0 };
     try {
-      return await tracing.request(request.headers, (span) => answered(request, search, span));
+      return await tracing.request(request.headers, (span) => answered(request, search, { admission, ticket, span }));
     } finally {
-      inFlight -= 1;
+      admission.leave(ticket);
     }
   }
 
-  async function answered(request: IncomingMessage, search: string, span: Span | null): Promise<HttpAnswer> {
+  async function answered(request: IncomingMessage, search: string, entry: Entry): Promise<HttpAnswer> {
     const { method = '' } = request;
+    const { span } = entry;
     span?.set({ 'http.request.method': method, 'url.path': '/graphql', 'http.route': '/graphql' });
-    const answer = await endpoint.answer(request, search, span);
+    const answer = await endpoint.answer(request, search, entry);
     span?.set({ 'http.response.status_code': answer.status });
     if (answer.status >= 500) span?.fail(String(answer.status));
     return allowed(request, method === 'POST' ? answer : completeGetAnswer(request, answer));
@@ -159,6 +176,7 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
     response.writeHead(status, fields);
     // All ASCII: Latin-1 is the same bytes, copied as they are.
     response.end(body, length === body.length ? 'latin1' : 'utf8');
+    slowReaders.watch(request.socket);
     // Probes of a process that drains get 503, and nobody is the worse for it.
     const route = request.url?.startsWith('/health/') === true ? 'health' : 'api';
     let counter = counters[route].get(status);
@@ -167,6 +185,12 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
       counters[route].set(status, counter);
     }
     counter.inc();
+  }
+
+  function stopLooking(): void {
+    admission.stop();
+    holdBack.stop();
+    slowReaders.stop();
   }
 
   /** Those that no request is being answered on. */
@@ -187,12 +211,16 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
       await closed;
       clearTimeout(idle);
       clearTimeout(deadline);
+      stopLooking();
     },
     async drain(deadlineMs) {
       const startedAt = performance.now();
       isDraining = true;
       readiness.beginDraining();
-      if (!server.listening) return;
+      if (!server.listening) {
+        stopLooking();
+        return;
+      }
       if (options.drainGraceMs !== undefined) await delay(Math.min(options.drainGraceMs, deadlineMs));
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       closeIdleConnections();
@@ -200,6 +228,7 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
       const timer = setTimeout(() => server.closeAllConnections(), rest);
       await closed;
       clearTimeout(timer);
+      stopLooking();
     },
   };
 }

@@ -31,7 +31,10 @@ const typeDefs = `
 `;
 
 export interface TransportOptions extends Partial<
-  Pick<HttpServerOptions, 'corsOrigins' | 'maxRequestsInFlight' | 'requestTimeoutMs'>
+  Pick<
+    HttpServerOptions,
+    'corsOrigins' | 'maxRequestsInFlight' | 'requestTimeoutMs' | 'readerTimeoutMs' | 'maxEventLoopLagMs'
+  >
 > {
   readonly auth?: AuthOptions;
   readonly mode?: PersistedQueryMode;
