@@ -89,7 +89,13 @@ it('an erased person is nowhere: recorded, reacted, rejected, pending, in the qu
       ('two', '${message(98, 'a')}', NULL, 'NEWER_VERSION', 'version 98')`,
   );
   expect(await columnsWith(databaseUrl, texts)).toEqual(
-    expect.arrayContaining(['interactions.viewer', 'people.viewer', 'reactions.viewer', 'rejected.body', 'outbox.body']),
+    expect.arrayContaining([
+      'interactions.viewer',
+      'people.viewer',
+      'reactions.viewer',
+      'rejected.body',
+      'outbox.body',
+    ]),
   );
   expect(await keysWith(env['REDIS_URL'] ?? '', texts)).not.toEqual([]);
 
