@@ -64,8 +64,8 @@ export const MUTATIONS: readonly Mutation[] = [
     file: QUEUE,
     edits: [
       {
-        find: 'call.unconfirmed = packer.add(call, call.bodies);',
-        replace: 'call.unconfirmed = packer.add(call, call.bodies); settle(call);',
+        find: 'call.unconfirmed = packer.add(call, call.bodies, call.traceparent);',
+        replace: 'call.unconfirmed = packer.add(call, call.bodies, call.traceparent); settle(call);',
       },
     ],
     row: 'broker-black-hole',
