@@ -1,5 +1,6 @@
 import { createClient } from '@keyv/redis';
 import { expect, it } from 'vitest';
+import { newInteractionId } from '../../src/interactions/interaction-id.ts';
 import { viewerKeyOf } from '../../src/interactions/viewer-key.ts';
 import { startCommand } from '../commands/start-command.ts';
 import { query } from '../servers/query.ts';
@@ -78,10 +79,17 @@ it('an erased person is nowhere: recorded, reacted, rejected, pending, in the qu
   // No worker runs: this waits in the queue, and is pending in Redis.
   await record(system, 'ann', ITEMS, EVENTS);
   await record(system, 'bob', ['a'], ['VIEW']);
-  // As with the broker away, of a version that nobody here knows, and of an item that went.
+  // As with the broker away; and rejected, of an item that went and of a version that nobody here knows.
   const message = (version: number, itemId: string): string =>
-    JSON.stringify({ v: version, viewer: ann, itemId, note: `version ${version}` }).replaceAll("'", "''");
-  await query(databaseUrl, `INSERT INTO outbox (body) VALUES ('${message(1, 'a')}'), ('${message(99, 'a')}')`);
+    JSON.stringify({
+      v: version,
+      id: newInteractionId(),
+      item: itemId,
+      viewer: ann,
+      type: 'VIEW',
+      at: Date.now(),
+    });
+  await query(databaseUrl, `INSERT INTO outbox (body) VALUES ('${message(1, 'a')}')`);
   await query(
     databaseUrl,
     `INSERT INTO rejected (body_hash, body, viewer, reason, detail) VALUES
