@@ -11,6 +11,7 @@ import { startRedis, type RedisServer } from '../test/servers/start-redis.ts';
 import type { PostgresCluster } from '../test/servers/start-postgres.ts';
 import { testDirectory } from '../test/servers/test-run.ts';
 import { waitFor } from '../test/servers/wait-for.ts';
+import { cursorsOf } from './ask.ts';
 import { SECRET, writeScript } from './accept.ts';
 import { fillStandings, QUERY } from './cached-read.ts';
 import { SIZED_TABLES, type PartCosts, type RowBytes, type SizedTable, type UnitCosts } from './capacity-model.ts';
@@ -129,27 +130,10 @@ end
 
 /** The same fields as the cached page, from every rank down to the depth of the standings. */
 async function pagesOf(url: string): Promise<object[]> {
-  const cursors: string[] = [];
-  for (let page = 0; page < 9; page += 1) {
-    const after = cursors.at(-1);
-    const place = after === undefined ? '' : `, after: "${after}"`;
-    const text = await ask(url, `{ popularItems(first: 100${place}) { edges { cursor } } }`);
-    for (const [, cursor = ''] of text.matchAll(/"cursor":"([^"]+)"/g)) cursors.push(cursor);
-  }
+  const cursors = await cursorsOf(url, 9);
   const fields = QUERY.slice(QUERY.indexOf('{', QUERY.indexOf('popularItems')));
   const text = `query Page($first: Int!, $after: String) { popularItems(first: $first, after: $after) ${fields}`;
   return FIRSTS.flatMap((first) => cursors.map((after) => ({ query: text, variables: { first, after } })));
-}
-
-async function ask(url: string, text: string): Promise<string> {
-  const response = await fetch(`${url}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ query: text }),
-  });
-  const answer = await response.text();
-  if (response.status !== 200 || answer.includes('"errors"')) throw new Error(answer);
-  return answer;
 }
 
 /** The worker's share, from a full queue to the last commit and the last touched item. */

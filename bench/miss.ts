@@ -4,6 +4,7 @@ import { createPostgresRankingStore } from '../src/adapters/postgres/postgres-ra
 import { createPostgresStandings } from '../src/adapters/postgres/postgres-standings.ts';
 import type { Database } from '../src/adapters/postgres/prisma-database.ts';
 import { query } from '../test/servers/query.ts';
+import { ask, cursorsOf } from './ask.ts';
 import { alternate } from './alternate.ts';
 import { figure, median, type Figure } from './figure.ts';
 import { fillHistory } from './fill-history.ts';
@@ -107,7 +108,7 @@ async function requestTimes(fewUrl: string, manyUrl: string) {
   const env = { AUTH_JWT_SECRET: SECRET };
   await using few = await startOurs('api', { ...env, DATABASE_URL: fewUrl }, null);
   await using many = await startOurs('api', { ...env, DATABASE_URL: manyUrl }, null);
-  const cursors = { few: await cursorsOf(few.url), many: await cursorsOf(many.url) };
+  const cursors = { few: await enoughCursors(few.url), many: await enoughCursors(many.url) };
   const next = (url: string, after: string[]) => async () => {
     const nodes = 'nodes { rank score people item { id title category imageUrl } }';
     await ask(url, `{ popularItems(first: ${PAGE}, after: "${after.pop() ?? ''}") { ${nodes} asOf } }`);
@@ -119,29 +120,10 @@ async function requestTimes(fewUrl: string, manyUrl: string) {
   );
 }
 
-async function cursorsOf(url: string): Promise<string[]> {
-  const cursors: string[] = [];
-  for (let page = 0; page < 10; page += 1) {
-    const after = cursors.at(-1);
-    const text = await ask(
-      url,
-      `{ popularItems(first: 100 ${after === undefined ? '' : `after: "${after}"`}) { edges { cursor } } }`,
-    );
-    for (const [, cursor = ''] of text.matchAll(/"cursor":"([^"]+)"/g)) cursors.push(cursor);
-  }
+async function enoughCursors(url: string): Promise<string[]> {
+  const cursors = await cursorsOf(url, 10);
   if (cursors.length < ROUNDS * READS) throw new Error(`only ${cursors.length} cursors`);
   return cursors;
-}
-
-async function ask(url: string, text: string): Promise<string> {
-  const response = await fetch(`${url}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ query: text }),
-  });
-  const answer = await response.text();
-  if (response.status !== 200 || answer.includes('"errors"')) throw new Error(answer);
-  return answer;
 }
 
 /** What a service without rollups would do: weigh every row of the window. */

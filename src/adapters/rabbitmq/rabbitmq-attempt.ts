@@ -29,6 +29,7 @@ function detailsOf(error: unknown): { code: unknown; reason: string } {
 }
 
 export function reasonOf(error: unknown): string {
+  // A refused connection to a name with several addresses has an empty message and only a code.
   if (!(error instanceof Error)) return String(error);
   return error.message || ('code' in error ? String(error.code) : error.name);
 }

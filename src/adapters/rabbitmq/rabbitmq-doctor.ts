@@ -6,7 +6,7 @@ import { brokerClockDifferenceMs } from './rabbitmq-clock.ts';
 import { lookAtManagement } from './rabbitmq-management.ts';
 import { missingRights } from './rabbitmq-rights.ts';
 import { leftoverPartitions } from './rabbitmq-leftovers.ts';
-import { layoutOf, type Layout, type QueueNaming } from './rabbitmq-partitions.ts';
+import { layoutOf, queueNames, type Layout, type QueueNaming } from './rabbitmq-partitions.ts';
 import { queueArguments } from './rabbitmq-topology.ts';
 import { isBelow } from '../version-floor.ts';
 
@@ -55,11 +55,6 @@ export async function examineManagement(url: string, amqpUrl: string, naming: Qu
     const advice = 'check the URL, that the management plugin is on, and that the user has the tag monitoring';
     return { part, ok: false, text: `cannot be read: ${reasonOf(error)}; ${advice}` };
   }
-}
-
-function queueNames({ queueName, partitions }: QueueNaming): readonly string[] {
-  const { queues } = layoutOf(queueName, partitions);
-  return [...new Set([queueName, ...queues.map(({ name }) => name)])];
 }
 
 interface QueueLook {

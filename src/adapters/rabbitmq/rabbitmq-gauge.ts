@@ -2,7 +2,7 @@ import { connect, type ChannelModel } from 'amqplib';
 import { withDeadline } from '../../runtime/deadline.ts';
 import type { Looked, QueueGauges } from '../../top/part-gauges.ts';
 import { attempt, reasonOf } from './rabbitmq-attempt.ts';
-import { layoutOf, type QueueNaming } from './rabbitmq-partitions.ts';
+import { queueNames, type QueueNaming } from './rabbitmq-partitions.ts';
 
 const DEADLINE_MS = 3_000;
 
@@ -12,7 +12,7 @@ export interface RabbitmqGauge {
 }
 
 /** How deep the queue is, all its partitions together, asked on a connection that is kept; after a failure the next node is tried. */
-export function createRabbitmqGauge(urls: readonly string[], { queueName, partitions }: QueueNaming): RabbitmqGauge {
+export function createRabbitmqGauge(urls: readonly string[], naming: QueueNaming): RabbitmqGauge {
   let connection: ChannelModel | undefined;
   let node = 0;
 
@@ -30,12 +30,12 @@ export function createRabbitmqGauge(urls: readonly string[], { queueName, partit
     connection ??= await open();
     let ready = 0;
     let consumers = 0;
-    for (const name of new Set([queueName, ...layoutOf(queueName, partitions).queues.map(({ name }) => name)])) {
+    for (const name of queueNames(naming)) {
       const found = await attempt(connection, (channel) => channel.checkQueue(name));
       if (!found.ok) throw new Error(found.reason);
       ready += found.value.messageCount;
       // Of a partition the broker counts one, and every worker consumes the single queue.
-      if (name === queueName) consumers = found.value.consumerCount;
+      if (name === naming.queueName) consumers = found.value.consumerCount;
     }
     return { ready, consumers };
   }

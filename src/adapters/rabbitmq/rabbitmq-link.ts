@@ -1,6 +1,7 @@
 import { connect, type ChannelModel } from 'amqplib';
 import type { Logger } from '../../runtime/logger.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
+import { reasonOf } from './rabbitmq-attempt.ts';
 
 /** TCP, handshake, topology and channels together. amqplib itself would wait for ever. */
 const OPEN_DEADLINE_MS = 3_000;
@@ -89,7 +90,7 @@ export function keepConnected(options: RabbitmqLinkOptions): RabbitmqLink {
         fault = null;
         logger.info({ purpose }, 'RabbitMQ is connected');
       },
-      (error: unknown) => lost(opening, wordsOf(error)),
+      (error: unknown) => lost(opening, reasonOf(error)),
     );
   }
 
@@ -97,8 +98,8 @@ export function keepConnected(options: RabbitmqLinkOptions): RabbitmqLink {
     // Not in amqplib's types, but it hands its options to net.connect: the one way to end a socket that is stuck.
     const socketOptions = { noDelay: true, keepAlive: true, signal: opening.abort.signal };
     const connection = await connect(withHeartbeat(url), socketOptions);
-    connection.on('error', (error) => lost(opening, wordsOf(error)));
-    connection.on('close', (error) => lost(opening, error === undefined ? 'connection closed' : wordsOf(error)));
+    connection.on('error', (error) => lost(opening, reasonOf(error)));
+    connection.on('close', (error) => lost(opening, error === undefined ? 'connection closed' : reasonOf(error)));
     opening.connection = connection;
     if (opening.over || closed) throw new Error('closed while connecting');
     await options.onOpen(connection);
@@ -140,10 +141,4 @@ function withHeartbeat(url: string): string {
   const parsed = new URL(url);
   if (!parsed.searchParams.has('heartbeat')) parsed.searchParams.set('heartbeat', String(HEARTBEAT_SECONDS));
   return parsed.href;
-}
-
-function wordsOf(error: unknown): string {
-  // A refused connection to a name with several addresses has an empty message and only a code.
-  if (!(error instanceof Error)) return String(error);
-  return error.message || ('code' in error ? String(error.code) : error.name);
 }

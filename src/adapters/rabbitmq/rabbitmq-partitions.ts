@@ -42,6 +42,11 @@ export function layoutOf(queueName: string, partitions: number): Layout {
   };
 }
 
+/** The single queue, which is always there, and the partitions. */
+export function queueNames({ queueName, partitions }: QueueNaming): readonly string[] {
+  return [...new Set([queueName, ...layoutOf(queueName, partitions).queues.map(({ name }) => name)])];
+}
+
 export function partitionName(queueName: string, index: number): string {
   return `${queueName}.${index}`;
 }

@@ -3,6 +3,7 @@ import { withDeadline } from '../../runtime/deadline.ts';
 import type { Delivery, DeliverySource } from '../../interactions/queue.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { reasonOf } from './rabbitmq-attempt.ts';
 import { createAckWindow, type AckWindow } from './rabbitmq-ack-window.ts';
 import { keepConnected } from './rabbitmq-link.ts';
 import { MAX_BODIES_PER_PACK, unpack } from './rabbitmq-packs.ts';
@@ -182,7 +183,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       .then(async () => {
         if (!stopped && current === consumer) await subscribe(subscription, current);
       })
-      .catch((error: unknown) => link?.reset(current.connection, wordsOf(error)));
+      .catch((error: unknown) => link?.reset(current.connection, reasonOf(error)));
   }
 
   function acknowledge(messages: readonly ConsumeMessage[]): void {
@@ -299,8 +300,4 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
 function redeliveriesOf({ fields, properties }: ConsumeMessage): number {
   const count: unknown = properties.headers?.['x-delivery-count'];
   return Math.max(typeof count === 'number' ? count : 0, fields.redelivered ? 1 : 0);
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
