@@ -24,17 +24,9 @@ export function encodeMessage(interaction: Interaction): Buffer {
 }
 
 export function messageText({ id, itemId, viewer, type, retraction, metadata, acceptedAtMs }: Interaction): string {
-  return JSON.stringify({
-    v: MESSAGE_VERSION,
-    id,
-    item: itemId,
-    viewer,
-    type,
-    // JSON leaves out what is undefined.
-    retraction: retraction ? true : undefined,
-    metadata: metadata ?? undefined,
-    at: acceptedAtMs,
-  });
+  // By hand, a few times faster than by JSON.stringify: an id, a viewer and a type need no escapes.
+  const optional = `${retraction ? ',"retraction":true' : ''}${metadata === null ? '' : `,"metadata":${JSON.stringify(metadata)}`}`;
+  return `{"v":${MESSAGE_VERSION},"id":"${id}","item":${JSON.stringify(itemId)},"viewer":"${viewer}","type":"${type}"${optional},"at":${acceptedAtMs}}`;
 }
 
 /** Never throws. Fields it does not know are ignored, so that an older worker can read a newer minor change. */

@@ -14,15 +14,15 @@ const MAX_PER_SCRIPT = 500;
 const SEND_AT_CALLS = 16;
 
 /**
- * ARGV: viewer, id and message of each. The message is kept under its id, the first one wins; the viewer's set holds ids,
+ * ARGV: viewer, id (both UUIDs) and message of each, as one text. The message is kept under its id, the first one wins; the viewer's set holds ids,
  * which sort by time, so that the newest are at its end. It is cut for one id in sixteen, by the last digit of the id: reads take
  * no more than its end anyway.
  */
 const ADD = `
-for i = 1, #ARGV, 3 do
-  local id = ARGV[i + 1]
-  redis.call('SET', 'groundswell:pending:' .. id, ARGV[i + 2], 'NX', 'EX', ${KEEP_SECONDS})
-  local set = 'groundswell:pending-of:' .. ARGV[i]
+for _, write in ipairs(ARGV) do
+  local id = string.sub(write, 37, 72)
+  redis.call('SET', 'groundswell:pending:' .. id, string.sub(write, 73), 'NX', 'EX', ${KEEP_SECONDS})
+  local set = 'groundswell:pending-of:' .. string.sub(write, 1, 36)
   redis.call('ZADD', set, 0, id)
   redis.call('EXPIRE', set, ${KEEP_SECONDS})
   if string.sub(id, -1) == '0' then redis.call('ZREMRANGEBYRANK', set, 0, ${-MAX_PER_VIEWER - 1}) end
@@ -50,7 +50,7 @@ export function createRedisPendingWrites(redis: RedisConnection): PendingWrites 
     const scripts: Promise<unknown>[] = [];
     for (let from = 0; from < all.length; from += MAX_PER_SCRIPT) {
       const values = all.slice(from, from + MAX_PER_SCRIPT);
-      const args = values.flatMap((value) => [value.viewer, value.id, messageText(value)]);
+      const args = values.map((value) => value.viewer + value.id + messageText(value));
       scripts.push(redis.run((client) => client.eval(ADD, { keys: [], arguments: args }), DEADLINE_MS));
     }
     await Promise.allSettled(scripts);

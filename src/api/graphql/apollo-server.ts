@@ -13,6 +13,7 @@ import type { ApiContext } from './context.ts';
 import { createFormatError } from './format-error.ts';
 import { loadSchemaText } from './load-schema.ts';
 import type { ApolloLimits } from '../limits/query-limits.ts';
+import { UNHASHED_TEXTS } from '../unhashed-text.ts';
 import { resolvers } from './resolvers/resolvers.ts';
 
 export interface ApolloServerSettings {
@@ -44,7 +45,7 @@ export function createApolloServer(settings: ApolloServerSettings): ApolloServer
     formatError: createFormatError(logger, production),
     logger,
     nodeEnv: production ? 'production' : 'development',
-    persistedQueries: false,
+    persistedQueries: { cache: UNHASHED_TEXTS },
     stopOnTerminationSignals: false,
     plugins: [
       ApolloServerPluginCacheControlDisabled(),

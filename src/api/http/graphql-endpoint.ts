@@ -21,6 +21,7 @@ import type { Admission, Ticket } from '../limits/admission.ts';
 import { createDocumentCheck } from '../limits/query-limits.ts';
 import { readBody } from './read-body.ts';
 import { textOf } from '../data-text.ts';
+import { unhashed } from '../unhashed-text.ts';
 import type { RequestContext } from '../request-context.ts';
 
 /** What a request comes in with. */
@@ -133,14 +134,11 @@ export function createGraphqlEndpoint<Context extends BaseContext>(
 }
 
 function toOperation(query: string, parsed: ParsedRequest, http: HTTPGraphQLRequest) {
-  const operation: { query: string; http: HTTPGraphQLRequest } & Partial<GraphQLRequest> = { query, http };
+  // Resolved by now; Apollo must not do so again.
+  const extensions = { ...parsed.extensions, ...unhashed(query) };
+  const operation: { http: HTTPGraphQLRequest } & GraphQLRequest = { http, extensions };
   if (parsed.operationName !== null) operation.operationName = parsed.operationName;
   if (parsed.variables !== null) operation.variables = parsed.variables;
-  if (parsed.extensions !== null) {
-    // Resolved by now; Apollo must not do so again.
-    const { persistedQuery: _, ...others } = parsed.extensions;
-    operation.extensions = others;
-  }
   return operation;
 }
 

@@ -13,6 +13,7 @@ import type { ListedDocuments } from '../persisted/manifests.ts';
 import { createPersistedDocuments, type PersistedQueryMode } from '../persisted/persisted-documents.ts';
 import { APOLLO_LIMITS } from '../limits/query-limits.ts';
 import type { RequestContext } from '../request-context.ts';
+import { UNHASHED_TEXTS } from '../unhashed-text.ts';
 
 const typeDefs = `
   directive @cacheControl(maxAge: Int, scope: CacheControlScope) on FIELD_DEFINITION
@@ -68,7 +69,7 @@ export async function startTransport(options: TransportOptions = {}) {
     hideSchemaDetailsFromClientErrors: true,
     includeStacktraceInErrorResponses: false,
     csrfPrevention: false,
-    persistedQueries: false,
+    persistedQueries: { cache: UNHASHED_TEXTS },
     plugins: [
       ApolloServerPluginCacheControl({ calculateHttpHeaders: 'if-cacheable' }),
       ApolloServerPluginLandingPageLocalDefault(),
