@@ -8,7 +8,7 @@ import { createRandom, createWeightedPick } from '../src/demo/random.ts';
 import { testDirectory } from '../test/servers/test-run.ts';
 import { figure, type Figure } from './figure.ts';
 import { createFilledCatalogue, startBenchPostgres } from './postgres.ts';
-import { run } from './program.ts';
+import { run, scriptArguments } from './program.ts';
 
 const ROWS = 300_000;
 const VENDORS = 247;
@@ -32,7 +32,7 @@ export async function importRows(): Promise<Figure[]> {
     const url = await createFilledCatalogue(postgres, 0);
     const columns = 'itemId=vendorId,userId=reviewerId,occurredAt=date';
     const options = ['--type', 'COMMENT', '--create-items', '--columns', columns];
-    const done = await run(['scripts/launch.mjs', 'import', '--interactions', file, ...options], { DATABASE_URL: url });
+    const done = await run([...scriptArguments('import'), '--interactions', file, ...options], { DATABASE_URL: url });
     rows = Number(/([\d,]+) rows \(/.exec(done.output)?.[1]?.replaceAll(',', ''));
     rates.push(rows / done.seconds);
     memory.push(Number(/at most (\d+) MB/.exec(done.output)?.[1]));

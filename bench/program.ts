@@ -4,6 +4,7 @@ import { commandEnvironment } from '../test/commands/run-command.ts';
 import { freePort } from '../test/servers/free-port.ts';
 import { processTree, signalAll } from '../test/servers/processes.ts';
 import { waitFor } from '../test/servers/wait-for.ts';
+import PACKAGE from '../package.json' with { type: 'json' };
 import { pinned, SERVER_CORE } from './pin.ts';
 
 export const ROOT = join(import.meta.dirname, '..');
@@ -21,12 +22,18 @@ export interface FinishedProgram {
   readonly seconds: number;
 }
 
+/** What the package's script of that name gives to Node. */
+export function scriptArguments(name: 'api' | 'worker' | 'import'): string[] {
+  const [, , ...args] = PACKAGE.scripts[name].split(' ');
+  return args;
+}
+
 type Environment = Readonly<Record<string, string>>;
 
 /** `api` or `worker` on free ports, once it is live. */
 export async function startOurs(name: 'api' | 'worker', env: Environment, core: number | null): Promise<Program> {
   const [port, metricsPort] = [await freePort(), await freePort()];
-  const args = ['scripts/launch.mjs', name];
+  const args = scriptArguments(name);
   const ports = { PORT: String(port), METRICS_PORT: String(metricsPort) };
   const program = launch(args, { ...PRODUCTION, ...ports, ...env }, core);
   await untilServing(program, `http://127.0.0.1:${metricsPort}/health/live`);
