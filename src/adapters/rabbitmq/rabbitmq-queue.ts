@@ -6,6 +6,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import { keepConnected } from './rabbitmq-link.ts';
 import type { Pack } from './rabbitmq-packs.ts';
 import { createRoutedPacker, layoutOf } from './rabbitmq-partitions.ts';
+import { createRefusals } from './rabbitmq-refusals.ts';
 import { declareTopology } from './rabbitmq-topology.ts';
 
 const DEFAULT_MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
@@ -61,6 +62,7 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
   /** Published in this turn; sent at its end at the latest. */
   const gathered = new Set<Call>();
   const waiting = new Set<Call>();
+  const refusals = createRefusals();
   let bodiesInFlight = 0;
   let bytesInFlight = 0;
   let channel: ConfirmChannel | undefined;
@@ -131,8 +133,8 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
   function send(target: ConfirmChannel, routingKey: string, pack: Pack<Call>): void {
     const { content, options: properties, owners } = pack;
     const onVerdict = (error: unknown): void => {
-      // A missing error is a confirm. A nack is no fault of the connection: the queue is full, or its leader moved.
-      if (error === null && stalled && target === channel) recovered();
+      // A missing error is a confirm.
+      if (target === channel) judge(routingKey, error === null);
       let left = false;
       for (const call of owners) {
         if (error !== null) call.nacked = true;
@@ -149,6 +151,15 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
         leave(call);
         settle(call, new UnavailableError('RabbitMQ: the channel is closed', error));
       }
+    }
+  }
+
+  function judge(routingKey: string, isConfirmed: boolean): void {
+    if (isConfirmed) {
+      if (stalled) recovered();
+      refusals.confirmed(routingKey);
+    } else if (refusals.refused(routingKey) && connection !== undefined) {
+      link.reset(connection, 'a queue refuses all that it is sent');
     }
   }
 
@@ -243,6 +254,7 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
       connection = undefined;
       alarm = null;
       stalled = false;
+      refusals.restart();
       clearTimeout(replaceTimer);
       failAll(reason);
       // The verdicts of a dead channel come late or, for a write it never took, not at all.
