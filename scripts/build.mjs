@@ -1,5 +1,6 @@
 // Compiles src/ and worker/ to dist/, with the data that the code reads from beside itself.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -14,7 +15,7 @@ export async function build(outDir = join(root, 'dist')) {
   rmSync(outDir, { recursive: true, force: true });
   const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
   const args = [tsc, '-p', 'tsconfig.build.json', '--outDir', outDir];
-  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
+  const [status] = await once(spawn(process.execPath, args, { cwd: root, stdio: 'inherit' }), 'exit');
   if (status !== 0) throw new Error('the code does not compile');
   for (const folder of ['src', 'worker']) {
     cpSync(join(root, folder), join(outDir, folder), { recursive: true, filter: isAsset });

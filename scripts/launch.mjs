@@ -37,7 +37,9 @@ if (!isSupported(process.versions.node)) {
 
 async function start(entry) {
   const compiled = join(root, 'dist', `${entry}.js`);
-  if (process.env.NODE_ENV === 'production' && existsSync(compiled)) {
+  const source = join(root, `${entry}.ts`);
+  // An image holds no sources.
+  if (existsSync(compiled) && (process.env.NODE_ENV === 'production' || !existsSync(source))) {
     process.setSourceMapsEnabled(true);
     await import(pathToFileURL(compiled).href);
     return;
@@ -47,7 +49,7 @@ async function start(entry) {
   await generateClient();
   const { register } = await import('tsx/esm/api');
   register();
-  await import(pathToFileURL(join(root, `${entry}.ts`)).href);
+  await import(pathToFileURL(source).href);
 }
 
 function isSupported(version) {

@@ -1,4 +1,6 @@
 import type { TestProject } from 'vitest/node';
+import { buildRelease } from '../deploy/stack/release.ts';
+import { COMMAND_ROOT_VARIABLE } from './commands/command-root.ts';
 import { failOnLeakedProcesses } from './servers/leaked-processes.ts';
 import { provision } from './servers/provision.ts';
 import { startSharedServers } from './servers/shared-servers.ts';
@@ -7,6 +9,7 @@ import { testRunId } from './servers/test-run.ts';
 interface SharedSetup {
   projects: number;
   readonly started: ReturnType<typeof startSharedServers>;
+  readonly release: Promise<string>;
 }
 
 declare global {
@@ -16,14 +19,19 @@ declare global {
 
 /**
  * Once for a run with integration tests in it, however many projects they are in: gets what is missing, starts the
- * shared servers, and checks for leaks when the last project is done.
+ * shared servers, compiles the commands, and checks for leaks when the last project is done.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const runId = testRunId();
-  const shared = (globalThis.groundswellTestSetup ??= { projects: 0, started: provision().then(startSharedServers) });
+  const shared = (globalThis.groundswellTestSetup ??= {
+    projects: 0,
+    started: provision().then(startSharedServers),
+    release: buildRelease(),
+  });
   shared.projects += 1;
-  const { servers, stop } = await shared.started;
+  const [{ servers, stop }, release] = await Promise.all([shared.started, shared.release]);
   project.provide('sharedServers', servers);
+  process.env[COMMAND_ROOT_VARIABLE] = release;
   return async () => {
     shared.projects -= 1;
     if (shared.projects > 0) return;

@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseCsvRecord } from '../import/csv-record.ts';
 import type { ItemInput } from '../items/item.ts';
-import { packageRoot } from '../runtime/package-root.ts';
 
 export interface DemoBook {
   readonly item: ItemInput;
@@ -16,7 +15,7 @@ export interface DemoBook {
 
 /** 200 real books; where they are from and their licence is in books.LICENSE.md. */
 export async function readDemoBooks(): Promise<DemoBook[]> {
-  const text = await readFile(join(packageRoot(), 'src/demo/books.csv'), 'utf8');
+  const text = await readFile(join(import.meta.dirname, 'books.csv'), 'utf8');
   const [header = [], ...rows] = text.trimEnd().split('\n').map(cellsOf);
   return rows.map((cells) => {
     const cell = (name: string): string => cells[header.indexOf(name)] ?? '';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { CONFIG_VARIABLES } from '../../src/config-variables.ts';
 import { testRunId, TEST_RUN_VARIABLE } from '../servers/test-run.ts';
+import { commandRoot } from './command-root.ts';
 
 export interface FinishedCommand {
   readonly exitCode: number | null;
@@ -16,12 +16,12 @@ export function commandEnvironment(env: Readonly<Record<string, string>>): NodeJ
   return { ...clean, [TEST_RUN_VARIABLE]: testRunId(), ...env };
 }
 
-/** Runs one of the package's commands to its end, as `npm run` does; `root` may be another copy of the package. */
+/** Runs one of the package's commands to its end; `root` may be any copy of the package. */
 export function runCommand(
   name: string,
   env: Readonly<Record<string, string>>,
   args: readonly string[] = [],
-  root: string = join(import.meta.dirname, '../..'),
+  root: string = commandRoot(),
 ): Promise<FinishedCommand> {
   const child = spawn(process.execPath, ['scripts/launch.mjs', name, ...args], {
     cwd: root,

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { freePort } from '../servers/free-port.ts';
 import { listProcesses, processTree, signalAll } from '../servers/processes.ts';
 import { waitFor } from '../servers/wait-for.ts';
+import { commandRoot } from './command-root.ts';
 import { commandEnvironment } from './run-command.ts';
 
 export interface RunningCommand {
@@ -21,11 +21,15 @@ export interface RunningCommand {
 }
 
 /** Starts `main`, `api` or `worker`, on free ports unless `env` names them, and waits until it listens. Killed, children too, when disposed. */
-export async function startCommand(name: string, env: Readonly<Record<string, string>>): Promise<RunningCommand> {
+export async function startCommand(
+  name: string,
+  env: Readonly<Record<string, string>>,
+  root: string = commandRoot(),
+): Promise<RunningCommand> {
   const port = Number(env['PORT'] ?? (await freePort()));
   const metricsPort = Number(env['METRICS_PORT'] ?? (await freePort()));
   const child = spawn(process.execPath, ['scripts/launch.mjs', name], {
-    cwd: join(import.meta.dirname, '../..'),
+    cwd: root,
     env: commandEnvironment({ PORT: String(port), METRICS_PORT: String(metricsPort), ...env }),
     stdio: ['ignore', 'pipe', 'pipe'],
   });

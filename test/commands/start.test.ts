@@ -4,6 +4,7 @@ import { createTestRedis } from '../servers/create-test-redis.ts';
 import { testDirectory } from '../servers/test-run.ts';
 import { testQueue } from '../servers/test-queue.ts';
 import { waitFor } from '../servers/wait-for.ts';
+import { SOURCES } from './command-root.ts';
 import { runCommand } from './run-command.ts';
 import { graphql, startCommand, type RunningCommand } from './start-command.ts';
 
@@ -19,13 +20,14 @@ async function showsLike(url: string): Promise<boolean> {
   return JSON.stringify(await graphql(url, POPULAR)) === JSON.stringify(LIKED);
 }
 
+/** From the sources, as `npm start` is. */
 describe('npm start with nothing set', () => {
   let dataDir: string;
   let start: RunningCommand;
 
   beforeAll(async () => {
     dataDir = testDirectory('data');
-    start = await startCommand('main', { DATA_DIR: dataDir });
+    start = await startCommand('main', { DATA_DIR: dataDir }, SOURCES);
   });
   afterAll(() => start[Symbol.asyncDispose]());
 
@@ -55,7 +57,7 @@ describe('npm start with nothing set', () => {
   });
 
   it('a second server on the same folder is refused in one line', async () => {
-    const second = await runCommand('main', { DATA_DIR: dataDir, PORT: '0', METRICS_PORT: '0' });
+    const second = await runCommand('main', { DATA_DIR: dataDir, PORT: '0', METRICS_PORT: '0' }, [], SOURCES);
     expect(second.exitCode).toBe(78);
     expect(second.stderr.trim()).toMatch(/^another Groundswell is running on .*$/);
   });
@@ -71,7 +73,7 @@ describe('npm start with nothing set', () => {
   });
 
   it('commands work beside it', async () => {
-    const doctor = await runCommand('doctor', { DATA_DIR: dataDir });
+    const doctor = await runCommand('doctor', { DATA_DIR: dataDir }, [], SOURCES);
     expect(doctor).toMatchObject({ exitCode: 0, stderr: '' });
     expect(start.exitCode()).toBeNull();
   });
@@ -79,7 +81,7 @@ describe('npm start with nothing set', () => {
   it('Ctrl-C drains and exits 0, and the next start finds its data', async () => {
     start.signal('SIGINT');
     expect(await start.ended()).toBe(0);
-    start = await startCommand('main', { DATA_DIR: dataDir });
+    start = await startCommand('main', { DATA_DIR: dataDir }, SOURCES);
     await waitFor('the like to be there', () => showsLike(start.url));
   });
 });

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { createMigratedDatabase } from '../migrated-database.ts';
 import { createTestDatabase } from '../servers/create-test-database.ts';
@@ -8,6 +7,7 @@ import { freePort } from '../servers/free-port.ts';
 import { query } from '../servers/query.ts';
 import { testQueue } from '../servers/test-queue.ts';
 import { waitFor } from '../servers/wait-for.ts';
+import { commandRoot } from './command-root.ts';
 import { commandEnvironment, runCommand } from './run-command.ts';
 import { graphql, startCommand } from './start-command.ts';
 
@@ -102,7 +102,7 @@ it('top exits 1 when nothing at all answers, and 64 on a wrong option', async ()
 it('top prints look after look into a pipe until Ctrl-C, and then exits 0', async () => {
   await using migrated = await createMigratedDatabase();
   const child = spawn(process.execPath, ['scripts/launch.mjs', 'top', '--json', '--interval', '0.2'], {
-    cwd: join(import.meta.dirname, '../..'),
+    cwd: commandRoot(),
     env: commandEnvironment({ DATABASE_URL: migrated.server.url }),
     stdio: ['ignore', 'pipe', 'inherit'],
   });
