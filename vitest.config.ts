@@ -1,14 +1,21 @@
 import { defineConfig } from 'vitest/config';
 
 const INTEGRATION = '**/*.integration.test.ts';
-/** Whole deployments, several processes each: one at a time, or they keep each other from answering in time. */
+/** Whole deployments, several processes each, and no promise of how fast they are: two at a time, as they mostly wait. */
 const SYSTEMS = [
-  'deploy/**/*.integration.test.ts',
-  'test/load/*.test.ts',
-  'test/faults/quick.test.ts',
+  'deploy/dockerfile.integration.test.ts',
+  'deploy/prometheus/rules.integration.test.ts',
   'test/commands/cluster.test.ts',
   'test/end-to-end/broker-cluster.test.ts',
   'test/end-to-end/members.test.ts',
+  'test/faults/quick.test.ts',
+];
+/** They keep each other from answering in time, so nothing else runs beside one. */
+const ALONE = [
+  'deploy/prometheus/faults.integration.test.ts',
+  'deploy/stack/stack.integration.test.ts',
+  'test/faults/quick-timed.test.ts',
+  'test/load/*.test.ts',
 ];
 const CODE = '{src,worker,bench,deploy,scripts,examples}';
 
@@ -28,6 +35,8 @@ export default defineConfig({
           include: [`${CODE}/**/*.test.ts`],
           exclude: [INTEGRATION, '**/node_modules/**'],
           testTimeout: 20_000,
+          // To load the modules for each file anew takes longer than all the tests.
+          isolate: false,
           sequence: { groupOrder: 0 },
         },
       },
@@ -36,7 +45,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts', `${CODE}/${INTEGRATION}`],
-          exclude: [...SYSTEMS, '**/node_modules/**'],
+          exclude: [...SYSTEMS, ...ALONE, '**/node_modules/**'],
           globalSetup: ['test/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -51,8 +60,19 @@ export default defineConfig({
           globalSetup: ['test/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          maxWorkers: 1,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'alone',
+          include: ALONE,
+          globalSetup: ['test/global-setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

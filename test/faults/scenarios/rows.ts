@@ -34,3 +34,15 @@ export const ROWS: readonly Row[] = [
   network,
   rollingRestarts,
 ];
+
+/** Those that also promise how long something takes at most: they want the machine for themselves. */
+export const TIMED_ROWS: ReadonlySet<Row> = new Set([
+  brokerStopped,
+  brokerFrozen,
+  brokerAlarm,
+  brokerBlackHole,
+  bothStopped,
+  bothFrozen,
+  ...replicas,
+  ...redis,
+]);
