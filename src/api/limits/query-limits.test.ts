@@ -85,10 +85,10 @@ describe('documents that ask for too much', () => {
     ];
     for (const source of worst) check.check(`${source} `);
     for (const source of worst) {
-      // The best of a few: other work on the machine is not what is measured.
-      const times = [1, 2, 3, 4, 5].map((round) => {
+      // The best of some: other work on the machine is not what is measured.
+      const times = Array.from({ length: 25 }, (_, round) => {
         const startedAt = performance.now();
-        expect(check.check(`${source}${' '.repeat(round)}`)).not.toBeNull();
+        expect(check.check(`${source}${' '.repeat(round + 2)}`)).not.toBeNull();
         return performance.now() - startedAt;
       });
       expect(Math.min(...times)).toBeLessThan(10);
