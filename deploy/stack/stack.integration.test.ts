@@ -4,6 +4,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { newInteractionId } from '../../src/interactions/interaction-id.ts';
 import { packageRoot } from '../../src/runtime/package-root.ts';
+import { commandRoot } from '../../test/commands/command-root.ts';
 import { listProcesses, signalAll } from '../../test/servers/processes.ts';
 import { query } from '../../test/servers/query.ts';
 import { TEST_RUN_VARIABLE } from '../../test/servers/test-run.ts';
@@ -23,7 +24,7 @@ let user: string;
 let admin: string;
 
 beforeAll(async () => {
-  stack = await startStack();
+  stack = await startStack({ release: commandRoot() });
   pids = stack.members.flatMap((member) => member.pids());
   [user, admin] = [await stack.token('ann'), await stack.token('root', 'admin')];
   const items = Array.from({ length: 20 }, (_, n) => ({ id: `item-${n}`, title: `Item ${n}` }));

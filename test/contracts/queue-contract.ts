@@ -173,8 +173,8 @@ export function describeQueueContract(name: string, setup: () => Promise<QueueUn
     it('delivers nothing more once stopped, and what was handed out may still be settled', async () => {
       await subject.queue.publish(numbered(3));
       const { source, got } = await consume();
-      await waitFor('the deliveries', () => got.length === 3);
-      expect(source.ready()).toBe(true);
+      // Of one partition deliveries may come while others are still being consumed from.
+      await waitFor('the deliveries', () => got.length === 3 && source.ready());
       await source.stop();
       expect(source.ready()).toBe(false);
       await subject.queue.publish([Buffer.from('late')]);
