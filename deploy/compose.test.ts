@@ -175,8 +175,16 @@ it.each(['api-1', 'worker-1', 'migrate'])('%s gets a configuration for productio
   expect(parsed).toMatchObject({ config: { api: { auth: { kind: 'secret' } } } });
   const { database } = parsed.ok ? parsed.config : {};
   expect(database?.replicaUrls).toHaveLength(name === 'worker-1' ? 0 : 2);
-  // Nobody else gets the owner's password.
-  expect(JSON.stringify(env).includes(`:${secrets['DATABASE_PASSWORD']}@`)).toBe(name === 'migrate');
+  // Nobody gets another's password, on any server.
+  const user = { 'api-1': 'api', 'worker-1': 'worker', migrate: 'groundswell' }[name];
+  const users = Object.values(env).flatMap((value) => [...value.matchAll(/:\/\/(\w+):\w+@/g)].map(([, who]) => who));
+  expect(users.length).toBeGreaterThanOrEqual(3);
+  expect(new Set(users)).toEqual(new Set([user]));
+  const own = Object.entries(secrets).filter(([, value]) => value !== '' && JSON.stringify(env).includes(`:${value}@`));
+  const prefix = user === 'groundswell' ? '' : `${user?.toUpperCase()}_`;
+  expect(own.map(([key]) => key)).toEqual(
+    ['DATABASE_PASSWORD', 'RABBITMQ_PASSWORD', 'REDIS_PASSWORD'].map((key) => prefix + key),
+  );
 });
 
 it('every host that a configuration names is a service, or an alias of one', () => {

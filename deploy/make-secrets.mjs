@@ -15,7 +15,10 @@ const SECRETS = [
   'MONITOR_PASSWORD',
   'RABBITMQ_PASSWORD',
   'API_RABBITMQ_PASSWORD',
+  'WORKER_RABBITMQ_PASSWORD',
   'REDIS_PASSWORD',
+  'API_REDIS_PASSWORD',
+  'WORKER_REDIS_PASSWORD',
   'GRAFANA_PASSWORD',
 ];
 const TEMPLATES = ['pgbouncer/userlist.txt.template', 'rabbitmq/definitions.json.template', 'redis/users.acl.template'];

@@ -16,7 +16,7 @@ const mode = (folder: string, file: string): number => statSync(join(folder, fil
 it('each secret is long, random and another', () => {
   const values = makeSecrets(newFolder());
   const secrets = Object.entries(values).filter(([name]) => /PASSWORD|SECRET/.test(name));
-  expect(secrets.length).toBe(11);
+  expect(secrets.length).toBe(14);
   for (const [, value] of secrets) expect(value).toMatch(/^[0-9a-f]{64}$/);
   expect(new Set(secrets.map(([, value]) => value)).size).toBe(secrets.length);
 });

@@ -12,9 +12,15 @@ export interface Secrets {
   readonly MONITOR_PASSWORD: string;
   readonly RABBITMQ_PASSWORD: string;
   readonly API_RABBITMQ_PASSWORD: string;
+  readonly WORKER_RABBITMQ_PASSWORD: string;
   readonly REDIS_PASSWORD: string;
+  readonly API_REDIS_PASSWORD: string;
+  readonly WORKER_REDIS_PASSWORD: string;
   readonly AUTH_JWT_SECRET: string;
 }
+
+/** A user of every server: for commands, and for each part with no more rights than it needs. */
+export type User = 'groundswell' | 'api' | 'worker';
 
 /** Fresh ones, made as for compose. */
 export function newSecrets(): Secrets {
@@ -35,7 +41,10 @@ export function newSecrets(): Secrets {
     MONITOR_PASSWORD: secret('MONITOR_PASSWORD'),
     RABBITMQ_PASSWORD: secret('RABBITMQ_PASSWORD'),
     API_RABBITMQ_PASSWORD: secret('API_RABBITMQ_PASSWORD'),
+    WORKER_RABBITMQ_PASSWORD: secret('WORKER_RABBITMQ_PASSWORD'),
     REDIS_PASSWORD: secret('REDIS_PASSWORD'),
+    API_REDIS_PASSWORD: secret('API_REDIS_PASSWORD'),
+    WORKER_REDIS_PASSWORD: secret('WORKER_REDIS_PASSWORD'),
     AUTH_JWT_SECRET: secret('AUTH_JWT_SECRET'),
   };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createRabbitmqNode } from '../../test/servers/create-rabbitmq-node.ts';
 import { testDirectory } from '../../test/servers/test-run.ts';
 import { started, type Placement, type StartedMember } from './member.ts';
+import type { User } from './secrets.ts';
 import { copySettings } from './settings.ts';
 
 export async function startRabbitmq(node: Placement): Promise<StartedMember> {
@@ -34,11 +35,15 @@ export async function startRabbitmq(node: Placement): Promise<StartedMember> {
   return started(name, address, broker);
 }
 
-/** As the one who may do everything in the vhost, or as one who may only publish. */
+/** For commands unless a part is named. */
 export function amqpUrl(
   { address, secrets }: Pick<Placement, 'address' | 'secrets'>,
-  user: 'groundswell' | 'api' = 'groundswell',
+  user: User = 'groundswell',
 ): string {
-  const password = user === 'api' ? secrets.API_RABBITMQ_PASSWORD : secrets.RABBITMQ_PASSWORD;
-  return `amqp://${user}:${password}@${address}:5672/groundswell`;
+  const passwords: Record<User, string> = {
+    groundswell: secrets.RABBITMQ_PASSWORD,
+    api: secrets.API_RABBITMQ_PASSWORD,
+    worker: secrets.WORKER_RABBITMQ_PASSWORD,
+  };
+  return `amqp://${user}:${passwords[user]}@${address}:5672/groundswell`;
 }

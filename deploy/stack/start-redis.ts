@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { requireProgram } from '../../test/servers/programs.ts';
 import { testDirectory } from '../../test/servers/test-run.ts';
 import { startMember, type Placement, type StartedMember } from './member.ts';
+import type { User } from './secrets.ts';
 import { copySettings } from './settings.ts';
 
 export function startRedis(node: Placement): Promise<StartedMember> {
@@ -21,8 +22,17 @@ export function startRedis(node: Placement): Promise<StartedMember> {
   });
 }
 
-export function redisUrl({ address, secrets }: Pick<Placement, 'address' | 'secrets'>): string {
-  return `redis://groundswell:${secrets.REDIS_PASSWORD}@${address}:6379`;
+/** For commands unless a part is named. */
+export function redisUrl(
+  { address, secrets }: Pick<Placement, 'address' | 'secrets'>,
+  user: User = 'groundswell',
+): string {
+  const passwords: Record<User, string> = {
+    groundswell: secrets.REDIS_PASSWORD,
+    api: secrets.API_REDIS_PASSWORD,
+    worker: secrets.WORKER_REDIS_PASSWORD,
+  };
+  return `redis://${user}:${passwords[user]}@${address}:6379`;
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -80,7 +80,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     if (migrated.exitCode !== 0) throw new Error(`migrate ended with ${migrated.exitCode}: ${migrated.stderr}`);
     onProgress('migrations are applied');
 
-    const [pooler, broker] = [place('pgbouncer'), place('rabbitmq')];
+    const [pooler, broker, cache] = [place('pgbouncer'), place('rabbitmq'), place('redis')];
     const without = { DATABASE_DIRECT_URL: '', DATABASE_REPLICA_URLS: '' };
     const partEnv = {
       api: {
@@ -89,9 +89,17 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         DATABASE_URL: databaseUrl(pooler, PGBOUNCER_PORT, 'api'),
         DATABASE_REPLICA_URLS: standbys.map(({ address }) => databaseUrl({ address, secrets }, 5432, 'api')).join(','),
         AMQP_URL: amqpUrl(broker, 'api'),
+        REDIS_URL: redisUrl(cache, 'api'),
         ...options.env,
       },
-      worker: { ...env, ...without, DATABASE_URL: databaseUrl(pooler, PGBOUNCER_PORT, 'worker'), ...options.env },
+      worker: {
+        ...env,
+        ...without,
+        DATABASE_URL: databaseUrl(pooler, PGBOUNCER_PORT, 'worker'),
+        AMQP_URL: amqpUrl(broker, 'worker'),
+        REDIS_URL: redisUrl(cache, 'worker'),
+        ...options.env,
+      },
     };
     const startNumbered = (entry: 'api' | 'worker', count: number) =>
       Array.from({ length: count }, (_, index) => {

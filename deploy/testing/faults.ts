@@ -200,7 +200,7 @@ export const FAULTS: readonly Fault[] = [
       client.on('error', () => undefined);
       await client.connect();
       const value = 'x'.repeat(1_000_000);
-      for (let count = 0; count < 330; count += 1) await client.set(`filling-${count}`, value, { EX: 30 });
+      for (let count = 0; count < 330; count += 1) await client.set(`groundswell::filling-${count}`, value, { EX: 30 });
       client.destroy();
       return () => Promise.resolve();
     },

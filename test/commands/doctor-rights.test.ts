@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClient } from '@keyv/redis';
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { z } from 'zod';
 import { grantRights } from '../../src/adapters/postgres/postgres-grants.ts';
 import { examineRights } from '../../src/adapters/postgres/postgres-rights.ts';
 import type { Finding } from '../../src/runtime/finding.ts';
+import { packageRoot } from '../../src/runtime/package-root.ts';
 import { createTestDatabase } from '../servers/create-test-database.ts';
 import { freePort } from '../servers/free-port.ts';
 import { query } from '../servers/query.ts';
@@ -18,6 +20,9 @@ import { runCommand } from './run-command.ts';
 
 const QUEUE = 'groundswell.interactions';
 const QUORUM = { 'x-queue-type': 'quorum', 'x-overflow': 'reject-publish' };
+const DEFINITIONS = z.object({
+  permissions: z.array(z.object({ user: z.string(), configure: z.string(), write: z.string(), read: z.string() })),
+});
 let rabbitmq: RabbitmqServer;
 let managementUrl: string;
 
@@ -26,6 +31,8 @@ const USERS: Record<string, [string, string, string]> = {
   guest: ['.*', '.*', '.*'],
   reader: ['^$', '^$', '.*'],
   writer: ['^$', '.*', '^$'],
+  stranger: ['^$', '^$', '^$'],
+  ...shippedPermissions(),
 };
 
 beforeAll(async () => {
@@ -74,6 +81,14 @@ function definitionsOf() {
       { vhost: '/', name: 'loses', pattern: '^loses$', 'apply-to': 'queues', definition: { 'message-ttl': 60_000 } },
     ],
   };
+}
+
+/** Of deploy/rabbitmq: what the API and the worker are run with. */
+function shippedPermissions(): Record<string, [string, string, string]> {
+  const { permissions } = DEFINITIONS.parse(
+    JSON.parse(readFileSync(join(packageRoot(), 'deploy/rabbitmq/definitions.json.template'), 'utf8')),
+  );
+  return Object.fromEntries(permissions.map(({ user, configure, write, read }) => [user, [configure, write, read]]));
 }
 
 function as(user: string): string {
@@ -148,7 +163,11 @@ it('doctor warns of a Postgres that answers before it is on disk', async () => {
 it('doctor names the rights that the user of RabbitMQ lacks, without a message taken or sent', async () => {
   const nobody = await rabbitmqLines({ AMQP_URL: as('reader'), QUEUE_NAME: 'never.made' });
   expect(nobody[0]).toMatch(
-    /^FAULT .*never\.made not there yet.*lacks the right to configure never\.made: rabbitmqctl/,
+    /^FAULT .*never\.made not there yet.*lacks the right to configure and bind never\.made: rabbitmqctl/,
+  );
+  // It waits for a worker to make it.
+  expect((await rabbitmqLines({ AMQP_URL: as('api') }))[0]).toMatch(
+    /^ok .*not there yet: the first worker makes it.*right for an API/,
   );
 
   await declareQueue(QUEUE);
@@ -157,8 +176,11 @@ it('doctor names the rights that the user of RabbitMQ lacks, without a message t
     const channel = await connection.createConfirmChannel();
     channel.publish(QUEUE, QUEUE, Buffer.from('stays'));
     await channel.waitForConfirms();
+    expect((await rabbitmqLines({ AMQP_URL: as('stranger') }))[0]).toMatch(
+      /^FAULT .*lacks the right to read and write groundswell/,
+    );
     expect((await rabbitmqLines({ AMQP_URL: as('reader') }))[0]).toMatch(
-      /^FAULT .*lacks the right to write groundswell/,
+      /^ok .*may consume and not publish: right for a worker/,
     );
     expect((await rabbitmqLines({ AMQP_URL: as('writer') }))[0]).toMatch(
       /^ok .*may publish and not consume: right for an API/,

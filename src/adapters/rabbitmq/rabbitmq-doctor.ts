@@ -4,7 +4,7 @@ import type { Finding } from '../../runtime/finding.ts';
 import { attempt, reasonOf } from './rabbitmq-attempt.ts';
 import { brokerClockDifferenceMs } from './rabbitmq-clock.ts';
 import { lookAtManagement } from './rabbitmq-management.ts';
-import { missingRights } from './rabbitmq-rights.ts';
+import { rightsOn, type Rights } from './rabbitmq-rights.ts';
 import { leftoverPartitions } from './rabbitmq-leftovers.ts';
 import { layoutOf, queueNames, type Layout, type QueueNaming } from './rabbitmq-partitions.ts';
 import { queueArguments } from './rabbitmq-topology.ts';
@@ -62,6 +62,8 @@ interface QueueLook {
   /** Null: there is no such queue. */
   readonly counts: { readonly messages: number; readonly consumers: number } | null;
   readonly facts: readonly string[];
+  /** Whose rights the user has, when they are not everybody's. */
+  readonly role: string | null;
   readonly problems: readonly string[];
 }
 
@@ -74,7 +76,8 @@ async function examineQueues(
   const layout = layoutOf(queueName, partitions);
   if (partitions > 1) for (const { name } of layout.queues) looks.push(await examineQueue(connection, name, layout));
   const leftovers = await leftoverPartitions(connection, queueName, partitions);
-  const facts = [...singleFacts(single), ...partitionFacts(looks)];
+  const roles = new Set([single, ...looks].flatMap(({ role }) => role ?? []));
+  const facts = [...singleFacts(single), ...partitionFacts(looks), ...roles];
   if (leftovers.length > 0) facts.push(`drained too: ${leftovers.join(', ')} (of a greater QUEUE_PARTITIONS)`);
   // What is wrong with one is mostly wrong with all.
   return {
@@ -101,36 +104,49 @@ function partitionFacts(looks: readonly QueueLook[]): string[] {
 async function examineQueue(connection: ChannelModel, name: string, layout: Layout): Promise<QueueLook> {
   const { exchange, exchangeType } = layout;
   const found = await attempt(connection, (channel) => channel.checkQueue(name));
-  const lacking = await missingRights(connection, name, { exchange, exists: found.ok });
-  const missing = lacking.filter((right) => right !== 'read');
-  const rights =
-    missing.length === 0
-      ? []
-      : [`the user lacks the right to ${missing.join(' and ')} ${name}: rabbitmqctl set_permissions (or a definition)`];
+  const rights = await rightsOn(connection, name, exchange);
+  const look = { name, role: roleOf(rights), problems: rightProblems(name, rights, found.ok) };
   if (found.code === NOT_FOUND) {
-    const facts = [`queue ${name} not there yet: the first API or worker makes it`];
-    return { name, counts: null, facts, problems: rights };
+    const maker = rights.declare ? 'the first API or worker' : 'the first worker';
+    return { ...look, counts: null, facts: [`queue ${name} not there yet: ${maker} makes it`] };
   }
-  if (!found.ok)
-    return { name, counts: null, facts: [], problems: [`queue ${name}: ${found.reason}: check the queue`, ...rights] };
+  if (!found.ok) {
+    const problems = [`queue ${name}: ${found.reason}: check the queue`, ...look.problems];
+    return { ...look, counts: null, facts: [], problems };
+  }
   const counts = { messages: found.value.messageCount, consumers: found.value.consumerCount };
-  const facts = lacking.includes('read')
-    ? ['the user may publish and not consume: right for an API, too little for a worker']
-    : [];
   const same = await attempt(connection, (channel) =>
     channel.assertQueue(name, { durable: true, arguments: queueArguments(connection, exchangeType) }),
   );
-  if (same.ok) return { name, counts, facts, problems: rights };
+  if (same.ok) return { ...look, counts, facts: [] };
   // The API makes do with what exists, and so does this: only its arguments stay unknown.
   if (same.code === ACCESS_REFUSED) {
-    const unknown = 'its arguments are not known: the user may not configure it';
-    return { name, counts, facts: [...facts, unknown], problems: rights };
+    return { ...look, counts, facts: ['its arguments are not known: the user may not configure it'] };
   }
   const advice =
     same.code === PRECONDITION_FAILED
       ? 'drain it, delete it, and let the API make it as a quorum queue; or set QUEUE_NAME to another'
       : 'check the queue';
-  return { name, counts, facts, problems: [`queue ${name}: ${same.reason}: ${advice}`, ...rights] };
+  return { ...look, counts, facts: [], problems: [`queue ${name}: ${same.reason}: ${advice}`, ...look.problems] };
+}
+
+function roleOf({ publish, consume }: Rights): string | null {
+  if (publish === consume) return null;
+  return publish
+    ? 'the user may publish and not consume: right for an API, too little for a worker'
+    : 'the user may consume and not publish: right for a worker, too little for an API';
+}
+
+function rightProblems(name: string, { publish, consume, declare }: Rights, exists: boolean): string[] {
+  const missing = [
+    ...(publish || consume ? [] : ['read', 'write']),
+    // An API waits for a worker to make it.
+    ...(exists || declare || !consume ? [] : ['configure', 'bind']),
+  ];
+  if (missing.length === 0) return [];
+  return [
+    `the user lacks the right to ${missing.join(' and ')} ${name}: rabbitmqctl set_permissions (or a definition)`,
+  ];
 }
 
 /** The broker checks the type first, which ends the connection when it is unknown, and then refuses the name: nothing is made. */
@@ -157,6 +173,6 @@ async function clockFact(connection: ChannelModel, problems: string[]): Promise<
     }
     return [differenceMs === 0 ? 'clock within 1 s of ours' : `clock ${differenceMs} ms off ours`];
   } catch {
-    return ['its clock is not known: the user may make no queues'];
+    return ['its clock is not known: the user may make no queues of its own'];
   }
 }

@@ -3,28 +3,32 @@ import { attempt } from './rabbitmq-attempt.ts';
 
 const ACCESS_REFUSED = 403;
 
+export interface Rights {
+  /** To publish, as an API does. */
+  readonly publish: boolean;
+  /** To consume, as a worker does. */
+  readonly consume: boolean;
+  /** To make the queue and bind it to its exchange, as the first worker does. */
+  readonly declare: boolean;
+}
+
 /**
- * What the user may not do, each found without doing it: the broker checks rights first, and then refuses arguments that make no
- * sense (a queue's `x-expires`, a consumer's `x-priority`, a message's `expiration`).
+ * What the user may do, each found without doing it: the broker checks rights before it looks whether the queue or the exchange is
+ * there, and then refuses arguments that make no sense (a queue's `x-expires`, a consumer's `x-priority`, a message's `expiration`).
+ * To take off a binding that nobody made needs the rights of making one.
  */
-export async function missingRights(
-  connection: ChannelModel,
-  name: string,
-  { exchange, exists }: { readonly exchange: string; readonly exists: boolean },
-): Promise<string[]> {
-  const refused = async (work: Parameters<typeof attempt>[1]): Promise<boolean> =>
-    (await attempt(connection, work)).code === ACCESS_REFUSED;
-  const missing: string[] = [];
-  if (!exists) {
-    const declare = { durable: true, arguments: { 'x-expires': 'never' } };
-    if (await refused((channel) => channel.assertQueue(name, declare))) missing.push('configure');
-    // The rest cannot be told before the exchange and the queue are there.
-    return missing;
-  }
-  const consume = { arguments: { 'x-priority': 'never' } };
-  if (await refused((channel) => channel.consume(name, () => undefined, consume))) missing.push('read');
-  if (await refused((channel) => publishNowhere(channel, exchange))) missing.push('write');
-  return missing;
+export async function rightsOn(connection: ChannelModel, name: string, exchange: string): Promise<Rights> {
+  const allowed = async (work: Parameters<typeof attempt>[1]): Promise<boolean> =>
+    (await attempt(connection, work)).code !== ACCESS_REFUSED;
+  const queue = { durable: true, arguments: { 'x-expires': 'never' } };
+  const consumer = { arguments: { 'x-priority': 'never' } };
+  return {
+    publish: await allowed((channel) => publishNowhere(channel, exchange)),
+    consume: await allowed((channel) => channel.consume(name, () => undefined, consumer)),
+    declare:
+      (await allowed((channel) => channel.assertQueue(name, queue))) &&
+      (await allowed((channel) => channel.unbindQueue(name, exchange, 'groundswell.doctor'))),
+  };
 }
 
 async function publishNowhere(

@@ -7,17 +7,28 @@ const FLOOR = [6, 2] as const;
 const DEADLINE_MS = 3_000;
 /** Entries expire by Redis's clock, so a difference does no harm; it tells of a machine nobody looks after. */
 const MAX_CLOCK_DIFFERENCE_MS = 2_000;
-/** All that is done with keys, on one that nobody reads. */
+/** One of each kind that there is, and that nobody reads: of the cache, a message that is pending, and a viewer's list of these. */
+const KEYS = ['groundswell::doctor', 'groundswell:pending:doctor', 'groundswell:pending-of:doctor'];
+/** All that an API does with keys... */
 const TRY = `
-redis.call('SET', KEYS[1], '1', 'NX', 'PX', 1000)
+for _, key in ipairs({ KEYS[1], KEYS[2] }) do
+  redis.call('SET', key, '1', 'NX', 'PX', 1000)
+  redis.call('GET', key)
+  redis.call('MGET', key)
+  redis.call('UNLINK', key)
+  redis.call('DEL', key)
+end
+redis.call('ZADD', KEYS[3], 0, '1')
+redis.call('ZRANGE', KEYS[3], 0, 1)
+redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -2)
+redis.call('ZREM', KEYS[3], '1')
+redis.call('EXPIRE', KEYS[3], 1)
+redis.call('DEL', KEYS[3])`;
+/** ...and a worker, which forgets what is recorded. */
+const TRY_FORGETTING = `
 redis.call('GET', KEYS[1])
-redis.call('MGET', KEYS[1])
 redis.call('DEL', KEYS[1])
-redis.call('ZADD', KEYS[1], 0, '1')
-redis.call('ZRANGE', KEYS[1], 0, 1)
-redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -2)
-redis.call('ZREM', KEYS[1], '1')
-redis.call('EXPIRE', KEYS[1], 1)`;
+redis.call('ZREM', KEYS[2], '1')`;
 
 /** Never rejects. */
 export async function examineRedis(url: string): Promise<Finding> {
@@ -35,8 +46,9 @@ export async function examineRedis(url: string): Promise<Finding> {
     const differenceMs = Math.round(nowMs - (sentMs + answeredMs) / 2);
     const info = fieldsOf(await client.info());
     const version = info.get('redis_version') ?? '0';
+    const rights = await examineRights(client);
     const problems = [
-      ...(await missingRights(client)),
+      ...rights.problems,
       ...(Math.abs(differenceMs) > MAX_CLOCK_DIFFERENCE_MS
         ? [`its clock differs from ours by ${differenceMs} ms: synchronize both (NTP)`]
         : []),
@@ -52,6 +64,7 @@ export async function examineRedis(url: string): Promise<Finding> {
       `answers in ${answeredMs - sentMs} ms`,
       `clock ${Math.abs(differenceMs)} ms ${differenceMs < 0 ? 'behind' : 'ahead of'} ours`,
       `${info.get('used_memory_human') ?? '?'} used`,
+      ...rights.facts,
     ];
     return { part, ok: problems.length === 0, text: [...facts, ...problems].join('; ') };
   } catch (error) {
@@ -63,16 +76,22 @@ export async function examineRedis(url: string): Promise<Finding> {
   }
 }
 
-async function missingRights(client: RedisClient): Promise<string[]> {
+async function examineRights(client: RedisClient): Promise<{ facts: string[]; problems: string[] }> {
+  const fault = await faultOf(client, TRY, KEYS);
+  if (fault === null || /READONLY|LOADING|OOM/.test(fault)) return { facts: [], problems: [] };
+  if ((await faultOf(client, TRY_FORGETTING, KEYS.slice(1))) === null) {
+    return { facts: ['the user may forget what is recorded: right for a worker, too little for an API'], problems: [] };
+  }
+  const advice = 'ACL SETUSER … ~groundswell:* +@read +@write +@scripting +info +time';
+  return { facts: [], problems: [`the user may not do all that is needed (${fault}): ${advice}`] };
+}
+
+async function faultOf(client: RedisClient, script: string, keys: string[]): Promise<string | null> {
   try {
-    await client.eval(TRY, { keys: ['groundswell:doctor'], arguments: [] });
-    return [];
+    await client.eval(script, { keys, arguments: [] });
+    return null;
   } catch (error) {
-    const reason = (error instanceof Error ? error.message : String(error)).replace(/ script: .*/s, '');
-    if (/READONLY|LOADING|OOM/.test(reason)) return [];
-    return [
-      `the user may not do all that is needed (${reason}): ACL SETUSER … ~groundswell:* +@read +@write +@scripting +info +time`,
-    ];
+    return (error instanceof Error ? error.message : String(error)).replace(/ script: .*/s, '');
   }
 }
 
