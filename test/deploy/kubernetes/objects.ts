@@ -12,9 +12,9 @@ import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1';
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1';
 import { ConfigMap, Namespace, Service, ServiceAccount } from 'kubernetes-models/v1';
 import { parseAllDocuments } from 'yaml';
-import { requireProgram } from '../servers/programs.ts';
+import { requireProgram } from '../../servers/programs.ts';
 
-export const KUBERNETES = join(import.meta.dirname, '../../deploy/kubernetes');
+export const KUBERNETES = join(import.meta.dirname, '../../../deploy/kubernetes');
 
 export interface KubernetesObject {
   readonly apiVersion: string;

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import type { KubernetesObject } from './kubernetes-objects.ts';
+import type { KubernetesObject } from './objects.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
