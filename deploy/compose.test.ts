@@ -187,6 +187,24 @@ it.each(['api-1', 'worker-1', 'migrate'])('%s gets a configuration for productio
   );
 });
 
+it('API and worker send traces where .env says, by a network with a way out, and none when it says nothing', () => {
+  const [before, endpoint] = [secrets, 'http://collector.example.com:4318'];
+  for (const name of ['api-1', 'worker-1']) {
+    const { environment = {}, networks = {} } = compose.services[name] ?? {};
+    for (const given of ['', endpoint]) {
+      secrets = { ...before, OTEL_EXPORTER_OTLP_ENDPOINT: given, OTEL_TRACES_SAMPLER_ARG: given && '0.5' };
+      const env = Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, interpolate(value)]));
+      const parsed = parseConfig({ ...env, NODE_ENV: 'production' });
+      expect(parsed).toMatchObject({
+        ok: true,
+        config: { tracing: given === '' ? null : { url: `${endpoint}/v1/traces`, sampler: { ratio: 0.5 } } },
+      });
+    }
+    expect('front' in networks || Object.values(networks).includes('front')).toBe(true);
+  }
+  secrets = before;
+});
+
 it('every host that a configuration names is a service, or an alias of one', () => {
   const aliases = services.flatMap(([, { networks = {} }]) =>
     Object.values(networks).flatMap((network: unknown) =>
