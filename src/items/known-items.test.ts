@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createMemoryItemStore, type MemoryItemStore } from '../../test/fakes/memory-item-store.ts';
 import { UnavailableError } from '../runtime/errors.ts';
 import { createLogger } from '../runtime/logger.ts';
@@ -47,6 +47,29 @@ describe('known items', () => {
     items.fault = new UnavailableError('away');
     expect((await known.lookUp(['x'])).has('x')).toBe(true);
     expect(known.has('x')).toBe(false);
+  });
+
+  it('takes every id for known when Postgres hangs, and lets nobody wait for it again until a second has passed', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    try {
+      let asked = 0;
+      items.known = () => {
+        asked += 1;
+        return new Promise(() => undefined);
+      };
+      const hung = known.lookUp(['x']);
+      await vi.waitFor(() => expect(asked).toBe(1));
+      vi.advanceTimersByTime(750);
+      expect((await hung).has('x')).toBe(true);
+      expect((await known.lookUp(['x', 'y'])).has('y')).toBe(true);
+      expect(asked).toBe(1);
+
+      items.known = () => Promise.resolve(new Set(['a']));
+      vi.advanceTimersByTime(1_000);
+      expect((await known.lookUp(['a', 'x'])).has('x')).toBe(false);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('passes other faults on', async () => {

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import { UnavailableError } from '../runtime/errors.ts';
+import { withDeadline } from '../runtime/deadline.ts';
+import { DeadlineError, UnavailableError } from '../runtime/errors.ts';
 import type { CatalogueFollower } from './catalogue-follower.ts';
 import type { ItemStore } from './item-store.ts';
 
@@ -9,7 +10,7 @@ export interface KnownItems {
   has(itemId: string): boolean;
   /**
    * Which of these are visible, asked of the primary: one call for everything asked within a turn of the event loop.
-   * Misses are not remembered. All of them while Postgres is away: then the worker decides.
+   * Misses are not remembered. All of them while Postgres is away or hangs: then the worker decides.
    */
   lookUp(itemIds: readonly string[]): Promise<ReadonlySet<string>>;
 }
@@ -20,14 +21,20 @@ interface Batch {
 }
 
 const MAX_KNOWN = 200_000;
+/** A frozen Postgres would hold the writer for ever. As long as a confirm may take. */
+const LOOK_UP_DEADLINE_MS = 750;
+/** So long nobody waits for a Postgres that hung. */
+const HUNG_MS = 1_000;
 
 export function createKnownItems(options: {
   readonly items: Pick<ItemStore, 'known'>;
   readonly follower: Pick<CatalogueFollower, 'hidden' | 'isHidden' | 'onFollow'>;
+  readonly deadlineMs?: number;
 }): KnownItems {
-  const { items, follower } = options;
+  const { items, follower, deadlineMs = LOOK_UP_DEADLINE_MS } = options;
   const known = new LRUCache<string, true>({ max: MAX_KNOWN });
   let batch: Batch | undefined;
+  let hungUntilMs = -Infinity;
 
   follower.onFollow(({ gap }) => {
     if (gap) known.clear();
@@ -44,11 +51,13 @@ export function createKnownItems(options: {
   }
 
   async function ask(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    if (performance.now() < hungUntilMs) return new Set(ids);
     try {
-      const visible = await items.known(ids);
+      const visible = await withDeadline(items.known(ids), deadlineMs, 'Postgres');
       for (const id of visible) known.set(id, true);
       return visible;
     } catch (error) {
+      if (error instanceof DeadlineError) hungUntilMs = performance.now() + HUNG_MS;
       if (error instanceof UnavailableError) return new Set(ids);
       throw error;
     }
