@@ -22,6 +22,9 @@ const CONNECTIONS = [64, 256];
 const QUEUE = 'groundswell.interactions';
 export const SECRET = 'only-for-the-benchmark-0123456789abcdef';
 
+export const ACCEPT =
+  'mutation RecordInteraction($input: RecordInteractionInput!) { recordInteraction(input: $input) { interaction { id status } userErrors { code field message } } }';
+
 /** `recordInteraction` against `node:http` that publishes the body and awaits the confirm, on one RabbitMQ. */
 export async function accept(): Promise<Figure[]> {
   requireWrk();
@@ -101,11 +104,10 @@ function describe(pairs: readonly { ours: LoadResult; peer: LoadResult }[]): str
   );
 }
 
-/** Views by a thousand signed-in viewers of a thousand items, each with an id that the client made. */
-export async function writeScript(): Promise<string> {
-  const folder = testDirectory('accept');
+/** Of a thousand people, for an API with the secret. */
+export function viewerTokens(): Promise<string[]> {
   const key = new TextEncoder().encode(SECRET);
-  const tokens = await Promise.all(
+  return Promise.all(
     Array.from({ length: VIEWERS }, (_, viewer) =>
       new SignJWT({})
         .setProtectedHeader({ alg: 'HS256' })
@@ -114,10 +116,14 @@ export async function writeScript(): Promise<string> {
         .sign(key),
     ),
   );
+}
+
+/** Views by a thousand signed-in viewers of a thousand items, each with an id that the client made. */
+export async function writeScript(): Promise<string> {
+  const folder = testDirectory('accept');
+  const tokens = await viewerTokens();
   const tokensFile = join(folder, 'tokens');
   writeFileSync(tokensFile, `${tokens.join('\n')}\n`);
-  const document =
-    'mutation RecordInteraction($input: RecordInteractionInput!) { recordInteraction(input: $input) { interaction { id status } userErrors { code field message } } }';
   const script = join(folder, 'accept.lua');
   writeFileSync(
     script,
@@ -125,7 +131,7 @@ export async function writeScript(): Promise<string> {
 for token in io.lines(${JSON.stringify(tokensFile)}) do tokens[#tokens + 1] = token end
 local random, format = math.random, string.format
 math.randomseed(os.time())
-local body = [[{"operationName":"RecordInteraction","query":${JSON.stringify(document)},"variables":{"input":{"itemId":"item-%d","type":"VIEW","id":"%s"}}}]]
+local body = [[{"operationName":"RecordInteraction","query":${JSON.stringify(ACCEPT)},"variables":{"input":{"itemId":"item-%d","type":"VIEW","id":"%s"}}}]]
 function request()
   local ms = format("%012x", os.time() * 1000 + random(0, 999))
   local id = format("%s-%s-7%03x-%x%03x-%06x%06x", ms:sub(1, 8), ms:sub(9, 12), random(0, 4095), random(8, 11), random(0, 4095), random(0, 16777215), random(0, 16777215))

@@ -129,7 +129,7 @@ end
 }
 
 /** The same fields as the cached page, from every rank down to the depth of the standings. */
-async function pagesOf(url: string): Promise<object[]> {
+export async function pagesOf(url: string): Promise<object[]> {
   const cursors = await cursorsOf(url, 9);
   const fields = QUERY.slice(QUERY.indexOf('{', QUERY.indexOf('popularItems')));
   const text = `query Page($first: Int!, $after: String) { popularItems(first: $first, after: $after) ${fields}`;

@@ -6,6 +6,7 @@ import { capacityPlan } from './capacity-plan.ts';
 import { table, type Figure } from './figure.ts';
 import { importRows } from './import-rows.ts';
 import { miss } from './miss.ts';
+import { overload } from './overload.ts';
 import { run } from './program.ts';
 import { record } from './record.ts';
 import { scale } from './scale.ts';
@@ -20,6 +21,7 @@ const PIECES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   miss,
   import: importRows,
   scale,
+  overload,
   capacity,
   'capacity-plan': capacityPlan,
 };

@@ -1,0 +1,210 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startRabbitmq } from '../test/servers/start-rabbitmq.ts';
+import { startRedis } from '../test/servers/start-redis.ts';
+import { testDirectory } from '../test/servers/test-run.ts';
+import { ACCEPT, SECRET, viewerTokens } from './accept.ts';
+import { fillStandings, QUERY } from './cached-read.ts';
+import { pagesOf } from './capacity.ts';
+import { figure, type Figure } from './figure.ts';
+import { BENCH_ITEMS } from './generate-interactions.ts';
+import type { OpenLoopPlan, Phase, PhaseResult, Window } from './open-loop.ts';
+import { cpuSeconds, LOAD_CORE, SERVER_CORE } from './pin.ts';
+import { createFilledCatalogue, startBenchPostgres } from './postgres.ts';
+import { run, startOurs, type Program } from './program.ts';
+
+const TIMES_SATURATION = 5;
+const CALM = 0.5;
+const OVERLOAD_SECONDS = 15;
+const WINDOW_MS = 250;
+/** Well again: so many windows in a row in which so much of what was due was served. */
+const WELL_WINDOWS = 4;
+const WELL_SHARE = 0.99;
+/** More than the load keeps busy while each refused one is left unread for a tenth of a second. */
+const CONNECTIONS = 4_000;
+const SATURATING = [64, 256];
+const PROBE_EVERY_MS = 50;
+/** As Kubernetes is told to wait in deploy/. */
+const PROBE_TIMEOUT_MS = 3_000;
+
+/** One API process under five times what saturates it: what it still gets done, what a refusal costs, how soon it is well. */
+export async function overload(): Promise<Figure[]> {
+  await using postgres = await startBenchPostgres();
+  await using redis = await startRedis();
+  await using rabbitmq = await startRabbitmq();
+  const url = await createFilledCatalogue(postgres, BENCH_ITEMS);
+  await fillStandings(url);
+  const env = { DATABASE_URL: url, REDIS_URL: redis.url, AMQP_URL: rabbitmq.url, AUTH_JWT_SECRET: SECRET };
+  await using api = await startOurs('api', env, SERVER_CORE);
+  const load = await createLoad(api);
+
+  const cpu = watchCpu(api);
+  const [, ...saturated] = await load(Math.max(...SATURATING), [
+    { seconds: 5, perSecond: null, clients: Math.min(...SATURATING) },
+    ...SATURATING.map((clients) => ({ seconds: 6, perSecond: null, clients })),
+  ]);
+  const peak = saturated.toSorted((a, b) => goodPerSecond(b) - goodPerSecond(a))[0];
+  if (peak === undefined || peak.good === 0) throw new Error(`nothing was served:\n${JSON.stringify(saturated)}`);
+  const rate = goodPerSecond(peak);
+
+  await using probes = startProbes(api);
+  const [before, over, after] = await load(CONNECTIONS, [
+    { seconds: 3, perSecond: CALM * rate, clients: 0 },
+    { seconds: OVERLOAD_SECONDS, perSecond: TIMES_SATURATION * rate, clients: 0 },
+    { seconds: 10, perSecond: CALM * rate, clients: 0 },
+  ]);
+  cpu.stop();
+  if (before === undefined || over === undefined || after === undefined) throw new Error('a phase is missing');
+  return [...figuresOf({ peak, over, after, cpuOf: cpu.within }), ...probes.figures(over)];
+}
+
+interface Seen {
+  readonly peak: PhaseResult;
+  readonly over: PhaseResult;
+  readonly after: PhaseResult;
+  /** Seconds of CPU that the API had in a phase. */
+  cpuOf(phase: PhaseResult): number;
+}
+
+function figuresOf({ peak, over, after, cpuOf }: Seen): Figure[] {
+  const name = 'overload';
+  const offered = over.sent / over.seconds;
+  const times = (offered / goodPerSecond(peak)).toFixed(1);
+  const onGood = (cpuOf(peak) / peak.good) * (over.good + over.late);
+  const perRefusalMs = ((cpuOf(over) - onGood) / over.refused) * 1_000;
+  const busy = (phase: PhaseResult): number => (cpuOf(phase) / phase.seconds) * 100;
+  const faults = [...Object.entries(over.faults), ...Object.entries(after.faults)];
+  return [
+    figure({
+      name,
+      what: `goodput at ${times} times saturation / peak`,
+      values: [goodPerSecond(over) / goodPerSecond(peak)],
+      bar: { atLeast: 0.9 },
+      detail:
+        `${whole(offered)} requests/s offered, ${whole(over.unsent / over.seconds)}/s more found no free connection of ` +
+        `${whole(CONNECTIONS)}; ${whole(goodPerSecond(over))} / ${whole(goodPerSecond(peak))} served within 1 s, ` +
+        `99th percentile ${whole(over.goodP99Ms)} / ${whole(peak.goodP99Ms)} ms; ${whole(over.late)} late; ` +
+        `server core busy ${whole(busy(over))} / ${whole(busy(peak))} %`,
+    }),
+    figure({
+      name,
+      what: "CPU of the API per refusal, less what the served ones' cost at the peak",
+      values: [perRefusalMs],
+      unit: ' ms',
+      digits: 3,
+      bar: { atMost: 1 },
+      detail:
+        `${whole(over.refused / over.seconds)} refusals/s, 99th percentile ${whole(over.refusedP99Ms)} ms; ` +
+        `were all of its CPU the refusals': ${((cpuOf(over) / over.refused) * 1_000).toFixed(3)} ms`,
+    }),
+    figure({
+      name,
+      what: 'requests neither served nor refused with a code and Retry-After',
+      values: [faults.reduce((sum, [, count]) => sum + count, 0)],
+      digits: 0,
+      bar: { atMost: 0 },
+      detail: faults.map(([what, count]) => `${what}: ${count}`).join(', '),
+    }),
+    figure({
+      name,
+      what: 'from the end of the overload until all is served again',
+      values: [recoverySeconds(after.windows)],
+      unit: ' s',
+      bar: { atMost: 5 },
+      detail: `at ${CALM} times saturation, ${after.refused} still refused`,
+    }),
+  ];
+}
+
+const goodPerSecond = ({ good, seconds }: PhaseResult): number => good / seconds;
+const whole = (value: number): string => Math.round(value).toLocaleString('en');
+
+function recoverySeconds(windows: readonly Window[]): number {
+  const isWell = ({ due, good }: Window): boolean => good >= due * WELL_SHARE;
+  const first = windows.findIndex((_, at) => {
+    const next = windows.slice(at, at + WELL_WINDOWS);
+    return next.length === WELL_WINDOWS && next.every(isWell);
+  });
+  return first === -1 ? Number.POSITIVE_INFINITY : (first * WINDOW_MS) / 1_000;
+}
+
+/** Runs phases of load, in a process of their own on the other core. */
+async function createLoad(api: Program) {
+  const folder = testDirectory('overload');
+  const resultFile = join(folder, 'result.json');
+  const planFile = join(folder, 'plan.json');
+  const computedBodies = (await pagesOf(api.url)).map((body) => JSON.stringify(body));
+  const common = {
+    port: Number(new URL(api.url).port),
+    tokens: await viewerTokens(),
+    items: BENCH_ITEMS,
+    acceptText: ACCEPT,
+    cachedBody: JSON.stringify({ operationName: 'PopularItems', query: QUERY }),
+    computedBodies,
+    windowMs: WINDOW_MS,
+    resultFile,
+  };
+  return async (connections: number, phases: readonly Phase[]): Promise<PhaseResult[]> => {
+    const plan: OpenLoopPlan = { ...common, connections, phases };
+    writeFileSync(planFile, JSON.stringify(plan));
+    await run(['--import', 'tsx', 'bench/open-loop.ts', planFile], {}, LOAD_CORE);
+    return JSON.parse(readFileSync(resultFile, 'utf8'));
+  };
+}
+
+function watchCpu(api: Program) {
+  const seen: { atMs: number; cpu: number }[] = [];
+  const timer = setInterval(() => seen.push({ atMs: Date.now(), cpu: cpuSeconds(api.pid) }), 100);
+  return {
+    within({ startedAtMs, endedAtMs }: PhaseResult): number {
+      const at = (ms: number): number => seen.find(({ atMs }) => atMs >= ms)?.cpu ?? Number.NaN;
+      return at(endedAtMs) - at(startedAtMs);
+    },
+    stop: () => clearInterval(timer),
+  };
+}
+
+const PROBES = ['/health/live', '/health/ready'];
+
+/** Asks how the API is, as an orchestrator does, though far more often. */
+function startProbes(api: Program) {
+  const answers: { path: string; atMs: number; ms: number; ok: boolean }[] = [];
+  let stopped = false;
+
+  async function probe(path: string): Promise<void> {
+    while (!stopped) {
+      const atMs = Date.now();
+      const startedAt = performance.now();
+      const ok = await fetch(api.url + path, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) }).then(
+        async (response) => (await response.arrayBuffer(), response.ok),
+        () => false,
+      );
+      answers.push({ path, atMs, ms: performance.now() - startedAt, ok });
+      await new Promise((resolve) => setTimeout(resolve, PROBE_EVERY_MS));
+    }
+  }
+
+  const running = Promise.all(PROBES.map(probe));
+  return {
+    figures: ({ startedAtMs, endedAtMs }: PhaseResult): Figure[] =>
+      PROBES.map((path) => {
+        const during = answers.filter((one) => one.path === path && one.atMs >= startedAtMs && one.atMs <= endedAtMs);
+        const times = during.map(({ ms }) => ms).toSorted((a, b) => a - b);
+        const failed = during.filter(({ ok }) => !ok).length;
+        return figure({
+          name: 'overload',
+          what: `${path} meanwhile, 99th percentile`,
+          // One that was not answered well took for ever.
+          values: [failed > 0 ? Number.POSITIVE_INFINITY : (times[Math.ceil(times.length * 0.99) - 1] ?? Number.NaN)],
+          unit: ' ms',
+          digits: 0,
+          bar: { atMost: 1_000 },
+          detail: `${during.length} probes, ${failed} of them failed`,
+        });
+      }),
+    async [Symbol.asyncDispose]() {
+      stopped = true;
+      await running;
+    },
+  };
+}
