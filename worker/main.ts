@@ -17,6 +17,13 @@ async function main(): Promise<void> {
   const { logger, openTracing } = createLogs(config, 'worker');
   const metrics = createMetrics();
   const started = createDrainList(logger);
+  // From the start: a signal that comes while it starts must not leave behind what was handed to it.
+  const signals = exitOnSignal({
+    logger,
+    timeoutMs: config.shutdownTimeoutMs,
+    drain: () => started.drain(),
+    reload: () => false,
+  });
   try {
     const tracing = await openTracing();
     started.add('tracing', () => tracing.close());
@@ -37,10 +44,11 @@ async function main(): Promise<void> {
     if (!ready) logger.warn({ problems: parts.filter((part) => !part.ready) }, 'not ready yet');
     logger.info({ metricsPort: port }, 'the worker is running');
   } catch (error) {
+    // What was being started met its own end.
+    if (signals.isDraining()) return;
     await started.drain();
     throw error;
   }
-  exitOnSignal({ logger, timeoutMs: config.shutdownTimeoutMs, drain: () => started.drain(), reload: () => false });
 }
 
 main().catch(exitOnStartFault);

@@ -1,0 +1,122 @@
+import { connect, type ConsumeMessage } from 'amqplib';
+import { Client } from 'pg';
+import { beforeEach, expect, it } from 'vitest';
+import { encodeMessage } from '../../src/interactions/message.ts';
+import { newInteractionId } from '../../src/interactions/interaction-id.ts';
+import { viewerKeyOf } from '../../src/interactions/viewer-key.ts';
+import { runCommand } from '../commands/run-command.ts';
+import { startCommand, type RunningCommand } from '../commands/start-command.ts';
+import { createTestDatabase, type TestDatabase } from '../servers/create-test-database.ts';
+import { query } from '../servers/query.ts';
+import { testQueue } from '../servers/test-queue.ts';
+import { waitFor } from '../servers/wait-for.ts';
+
+const MESSAGES = 10_000;
+
+let database: TestDatabase;
+let env: Record<string, string>;
+let broker: ReturnType<typeof testQueue>;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  broker = testQueue();
+  env = { DATABASE_URL: database.url, AMQP_URL: broker.url, QUEUE_NAME: broker.queue, LOG_LEVEL: 'info' };
+  expect((await runCommand('migrate', env)).exitCode).toBe(0);
+  await query(database.url, "INSERT INTO items (id, title) VALUES ('a', 'A')");
+  return () => database.drop();
+});
+
+async function recorded(): Promise<number> {
+  return Number((await query(database.url, 'SELECT count(*)::int AS n FROM interactions'))[0]?.['n']);
+}
+
+/** A worker that consumes. */
+async function startWorker(more: Record<string, string> = {}): Promise<RunningCommand> {
+  const worker = await startCommand('worker', { ...env, ...more });
+  await waitFor('the worker to be ready', async () => (await fetch(`${worker.metricsUrl}/health/ready`)).ok);
+  return worker;
+}
+
+/** One interaction a message, confirmed. */
+async function publish(count: number): Promise<void> {
+  const connection = await connect(broker.url);
+  const channel = await connection.createConfirmChannel();
+  for (let n = 0; n < count; n += 1) {
+    const body = encodeMessage({
+      id: newInteractionId(),
+      itemId: 'a',
+      viewer: viewerKeyOf({ deviceId: `device-${n}` }),
+      type: 'VIEW',
+      retraction: false,
+      metadata: null,
+      acceptedAtMs: Date.now(),
+    });
+    channel.sendToQueue(broker.queue, body, { persistent: true, contentType: 'application/json' });
+  }
+  await channel.waitForConfirms();
+  await connection.close();
+}
+
+/** All that is in the queue, taken out of it: how many were there, and how many had been handed out before. */
+async function takeAll(): Promise<{ left: number; redelivered: number }> {
+  const connection = await connect(broker.url);
+  const channel = await connection.createChannel();
+  const { messageCount } = await channel.checkQueue(broker.queue);
+  let left = 0;
+  let redelivered = 0;
+  const onMessage = (message: ConsumeMessage | null): void => {
+    left += 1;
+    if (message?.fields.redelivered === true) redelivered += 1;
+  };
+  await channel.consume(broker.queue, onMessage, { noAck: true });
+  await waitFor('all that is left', () => left >= messageCount);
+  await connection.close();
+  return { left, redelivered };
+}
+
+it('a worker that is stopped amid load leaves nothing that was handed out before: all it held is recorded', async () => {
+  await using worker = await startWorker();
+  const publishing = publish(MESSAGES);
+  await waitFor('it to record', async () => (await recorded()) > 0, { everyMs: 5 });
+  worker.signal('SIGTERM');
+  expect(await worker.ended()).toBe(0);
+  await publishing;
+
+  const { left, redelivered } = await takeAll();
+  expect(left, 'the load went on').toBeGreaterThan(0);
+  expect(redelivered).toBe(0);
+  expect((await recorded()) + left).toBe(MESSAGES);
+});
+
+it('a second signal ends a worker at once that cannot finish its batch, and the next one records it', async () => {
+  const blocker = new Client({ connectionString: database.url });
+  await blocker.connect();
+  try {
+    await using worker = await startWorker({ SHUTDOWN_TIMEOUT_MS: '600000' });
+    await blocker.query('BEGIN');
+    await blocker.query('LOCK TABLE interactions IN ACCESS EXCLUSIVE MODE');
+    await publish(10);
+    await waitFor('the batch to wait for the lock', async () => {
+      const waiting = await blocker.query(
+        'SELECT 1 FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())',
+      );
+      return waiting.rows.length > 0;
+    });
+    worker.signal('SIGTERM');
+    await waitFor('it to drain', () => worker.output().includes('draining'));
+    await waitFor(
+      'the end',
+      () => {
+        // One that comes within a second of the first counts as its echo.
+        if (worker.exitCode() === null) worker.signal('SIGTERM');
+        return worker.exitCode() !== null;
+      },
+      { deadlineMs: 10_000, everyMs: 250 },
+    );
+    expect(worker.exitCode()).toBe(1);
+  } finally {
+    await blocker.end();
+  }
+  await using _next = await startWorker();
+  await waitFor('the next worker to record all', async () => (await recorded()) === 10);
+});
