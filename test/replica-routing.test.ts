@@ -7,6 +7,9 @@ import { createPostgresRecorder } from '../src/adapters/postgres/postgres-record
 import { createPostgresStandings } from '../src/adapters/postgres/postgres-standings.ts';
 import { createDatabase, type Database } from '../src/adapters/postgres/prisma-database.ts';
 import { viewerKeyOf } from '../src/interactions/viewer-key.ts';
+import { createCatalogueFollower } from '../src/items/catalogue-follower.ts';
+import { createKnownItems } from '../src/items/known-items.ts';
+import { UnavailableError } from '../src/runtime/errors.ts';
 import { createLogger } from '../src/runtime/logger.ts';
 import { createMetrics } from '../src/runtime/metrics.ts';
 import { migrations } from './migrated-database.ts';
@@ -119,4 +122,24 @@ test('replicas cut off from their primary leave the rotation until it is back', 
   await inRotation(0);
   await cluster.primary.restart();
   await inRotation(2);
+});
+
+test('a primary that hangs holds no request: items not seen yet are taken for known, and reads end', async () => {
+  const items = createPostgresItemStore(database);
+  const follower = createCatalogueFollower({ items, intervalMs: 60_000, logger: createLogger('silent', 'test') });
+  const known = createKnownItems({ items, follower });
+  const tells = async (): Promise<boolean> => !(await known.lookUp(['x'])).has('x');
+  // It was restarted just now: connections from before are broken.
+  await waitFor('the primary to tell that there is no such item', tells);
+  const reader = createPostgresInteractionReader(database);
+  cluster.primary.pause();
+  try {
+    const startedAt = performance.now();
+    expect((await known.lookUp(['x'])).has('x')).toBe(true);
+    expect(performance.now() - startedAt).toBeLessThan(4_000);
+    await expect(reader.recent(viewerKeyOf({ userId: 'ann' }), null, 5)).rejects.toThrow(UnavailableError);
+  } finally {
+    cluster.primary.resume();
+  }
+  await waitFor('the primary to tell again', tells);
 });

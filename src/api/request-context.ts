@@ -1,3 +1,4 @@
+import type { Patience } from './limits/patience.ts';
 import type { Span } from '../runtime/tracing.ts';
 import type { ViewerKey } from '../interactions/viewer-key.ts';
 
@@ -15,6 +16,7 @@ export interface RequestContext {
   readonly identity: Identity;
   /** The `Idempotency-Key` header as sent, unchecked. */
   readonly idempotencyKey: string | null;
+  readonly patience: Patience;
   /** Of the request, where it is traced. */
   readonly span?: Span | null;
 }

@@ -2,6 +2,7 @@ import type { ApolloServer } from '@apollo/server';
 import { createMemoryPendingWrites } from '../../src/adapters/memory-pending-writes.ts';
 import { createApolloServer } from '../../src/api/graphql/apollo-server.ts';
 import { createContext, type ApiContext, type UseCases } from '../../src/api/graphql/context.ts';
+import { createPatience } from '../../src/api/limits/patience.ts';
 import { APOLLO_LIMITS } from '../../src/api/limits/query-limits.ts';
 import type { Identity } from '../../src/api/request-context.ts';
 import { createUseCases } from '../../src/api/graphql/use-cases.ts';
@@ -50,10 +51,14 @@ export interface TestApi extends AsyncDisposable {
       readonly variables?: Record<string, unknown>;
       readonly idempotencyKey?: string;
       readonly operationName?: string;
+      /** The connection of whoever asks. */
+      readonly client?: { readonly destroyed: boolean };
     },
   ): Promise<Answer>;
 }
 
+const CONNECTED = { destroyed: false };
+const DEADLINE_MS = 10_000;
 const NO_NAMES: ReadonlySet<string> = new Set();
 const metrics = createMetrics();
 const logger = createLogger('silent', 'test');
@@ -152,6 +157,7 @@ export async function startTestApi(
           contextValue: createContext(useCases, {
             identity: request.as ?? NOBODY,
             idempotencyKey: request.idempotencyKey ?? null,
+            patience: createPatience(request.client ?? CONNECTED, DEADLINE_MS),
           }),
         },
       );

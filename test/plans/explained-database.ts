@@ -36,6 +36,7 @@ export function explainedDatabase(database: Database, nodes: PlanNode[]): Databa
   return {
     ...database,
     read: onPrimary,
+    latest: onPrimary,
     primary: onPrimary,
     transaction: (work, timeoutMs) => database.transaction((tx) => work(watched(tx)), timeoutMs),
   };

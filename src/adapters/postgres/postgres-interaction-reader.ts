@@ -33,11 +33,11 @@ const REACTION_COLUMNS = Prisma.sql`
 export function createPostgresInteractionReader(database: Database): InteractionReader {
   return {
     find: (id, viewer) =>
-      database.primary(async (client) => (await findRecorded(client, id, viewer)) ?? findRejected(client, id, viewer)),
+      database.latest(async (client) => (await findRecorded(client, id, viewer)) ?? findRejected(client, id, viewer)),
 
     async recent(viewer, beforeId, limit) {
       const before = beforeId === null ? Prisma.empty : Prisma.sql`AND i.id < ${beforeId}::uuid`;
-      const rows = await database.primary(
+      const rows = await database.latest(
         (client) => client.$queryRaw<InteractionRow[]>`
           SELECT ${COLUMNS}
           WHERE i.viewer = ${viewer}::uuid ${before} AND items.hidden_at IS NULL
@@ -47,7 +47,7 @@ export function createPostgresInteractionReader(database: Database): Interaction
     },
 
     async reactionsTo(viewer, itemIds) {
-      const rows = await database.primary(
+      const rows = await database.latest(
         (client) => client.$queryRaw<ReactionStateRow[]>`
           SELECT ${REACTION_COLUMNS}
           WHERE r.viewer = ${viewer}::uuid AND items.id = ANY(${itemIds}::text[]) AND items.hidden_at IS NULL`,
@@ -56,7 +56,7 @@ export function createPostgresInteractionReader(database: Database): Interaction
     },
 
     async standingReactions(viewer, type, beforeId, limit) {
-      const rows = await database.primary(
+      const rows = await database.latest(
         (client) => client.$queryRaw<ReactionStateRow[]>`
           SELECT ${REACTION_COLUMNS}
           WHERE r.viewer = ${viewer}::uuid AND r.since_id IS NOT NULL AND items.hidden_at IS NULL

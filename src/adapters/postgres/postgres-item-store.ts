@@ -89,7 +89,7 @@ export function createPostgresItemStore(database: Database): ItemStore {
     },
 
     async changes() {
-      const [row] = await database.primary(
+      const [row] = await database.latest(
         (client) => client.$queryRaw<{ generation: bigint; hidden: string[] }[]>`
           SELECT generation, ARRAY(
             SELECT id FROM items WHERE hidden_at > now() - ${RECENTLY_HIDDEN}::interval

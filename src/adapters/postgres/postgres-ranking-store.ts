@@ -7,7 +7,7 @@ import type { Ranking as RankingRow } from '../generated/prisma/client.ts';
 export function createPostgresRankingStore(database: Database): RankingStore {
   return {
     async list() {
-      const rows = await database.primary((client) => client.ranking.findMany({ orderBy: { position: 'asc' } }));
+      const rows = await database.latest((client) => client.ranking.findMany({ orderBy: { position: 'asc' } }));
       return rows.map(toRanking);
     },
     async replaceAll(rankings) {

@@ -15,7 +15,7 @@ interface ProgressRow {
 export function createPostgresWriteProgress(database: Database): WriteProgressReader {
   return {
     async look(ids) {
-      const rows = await database.primary((client) => client.$queryRaw<ProgressRow[]>(progressSql(ids)));
+      const rows = await database.latest((client) => client.$queryRaw<ProgressRow[]>(progressSql(ids)));
       const [first] = rows;
       if (first === undefined) throw new Error('looking at the progress gave no row');
       const { point, lowest, highest } = first;

@@ -33,7 +33,9 @@ export interface Database {
    * the primary when there is none.
    */
   readPast<T>(position: string, work: (client: Queryable) => Promise<T>): Promise<T>;
-  /** On the primary: writes, and reads that need the latest. @throws UnavailableError on anything that may pass */
+  /** On the primary, for a request that waits and needs the latest. @throws UnavailableError also when it takes too long */
+  latest<T>(work: (client: PrismaClient) => Promise<T>): Promise<T>;
+  /** On the primary, for as long as it takes: writes, and what no request waits for. @throws UnavailableError on anything that may pass */
   primary<T>(work: (client: PrismaClient) => Promise<T>): Promise<T>;
   /** One transaction on the primary; never retried here. @throws UnavailableError on anything that may pass */
   transaction<T>(work: (tx: Transaction) => Promise<T>, timeoutMs?: number): Promise<T>;
@@ -43,8 +45,8 @@ export interface Database {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
-/** Above any sum of rollups; a frozen replica would hold the read for ever. */
-const REPLICA_READ_DEADLINE_MS = 5_000;
+/** Above any sum of rollups; a frozen server would hold the read for ever. */
+const READ_DEADLINE_MS = 5_000;
 const TRANSACTION_TIMEOUT_MS = 60_000;
 
 export function createDatabase(options: DatabaseOptions): Database {
@@ -72,11 +74,15 @@ export function createDatabase(options: DatabaseOptions): Database {
     }
   }
 
+  function latest<T>(work: (client: PrismaClient) => Promise<T>): Promise<T> {
+    return withDeadline(onPrimary(work), READ_DEADLINE_MS, 'Postgres');
+  }
+
   /** Undefined from `work`: this replica cannot tell, and stays in rotation. */
   async function onReplica<T>(work: (client: PrismaClient) => Promise<{ result: T } | undefined>) {
     for (const replica of replicas.inRotation()) {
       try {
-        const read = await withDeadline(work(replica.client), REPLICA_READ_DEADLINE_MS, 'a replica');
+        const read = await withDeadline(work(replica.client), READ_DEADLINE_MS, 'a replica');
         if (read === undefined) continue;
         fromReplica.inc();
         return read;
@@ -90,10 +96,11 @@ export function createDatabase(options: DatabaseOptions): Database {
   }
 
   return {
+    latest,
     primary: onPrimary,
     async read(work) {
       const read = await onReplica(async (client) => ({ result: await work(client) }));
-      return read === undefined ? onPrimary(work) : read.result;
+      return read === undefined ? latest(work) : read.result;
     },
     async readPast(position, work) {
       const read = await onReplica((client) =>
@@ -104,10 +111,10 @@ export function createDatabase(options: DatabaseOptions): Database {
               SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= ${position}::pg_lsn AS past`;
             return replica?.past === true ? { result: await work(tx) } : undefined;
           },
-          { maxWait: CONNECT_TIMEOUT_MS, timeout: REPLICA_READ_DEADLINE_MS },
+          { maxWait: CONNECT_TIMEOUT_MS, timeout: READ_DEADLINE_MS },
         ),
       );
-      return read === undefined ? onPrimary(work) : read.result;
+      return read === undefined ? latest(work) : read.result;
     },
     transaction: (work, timeoutMs = TRANSACTION_TIMEOUT_MS) =>
       onPrimary((client) => client.$transaction(work, { maxWait: CONNECT_TIMEOUT_MS, timeout: timeoutMs })),

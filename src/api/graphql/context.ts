@@ -70,10 +70,11 @@ export function createContext(shared: UseCases, request: RequestContext): ApiCon
   return {
     identity: request.identity,
     idempotencyKey: request.idempotencyKey,
+    patience: request.patience,
     span,
     useCases,
     freshness,
     // No getter: Apollo copies the context, and would call it.
-    loaders: () => (loaders ??= createLoaders(useCases, request.identity.key, freshness)),
+    loaders: () => (loaders ??= createLoaders(useCases, request, freshness)),
   };
 }

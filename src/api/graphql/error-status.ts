@@ -6,6 +6,8 @@ const STATUS: ReadonlyMap<unknown, number> = new Map([
   ['FORBIDDEN', 403],
   ['INTERACTION_REJECTED', 409],
   ['RATE_LIMITED', 429],
+  // As nginx counts them: nobody reads it.
+  ['CLIENT_GONE', 499],
   ['INTERNAL_SERVER_ERROR', 500],
   ['SERVICE_UNAVAILABLE', 503],
   ['SERVICE_BUSY', 503],

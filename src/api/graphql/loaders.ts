@@ -2,9 +2,9 @@ import DataLoader from 'dataloader';
 import type { CountsByType } from '../../interactions/interaction-reader.ts';
 import type { ReactionType } from '../../interactions/interaction.ts';
 import type { ReadPoint } from '../../interactions/write-progress.ts';
-import type { ViewerKey } from '../../interactions/viewer-key.ts';
 import type { Item } from '../../items/item.ts';
 import type { PopularityWindow } from '../../popularity/ranking.ts';
+import type { RequestContext } from '../request-context.ts';
 import type { Freshness, UseCases } from './context.ts';
 
 export interface CountsKey {
@@ -27,16 +27,18 @@ const NO_COUNTS: CountsByType = new Map();
 
 export function createLoaders(
   { catalogue, popularItems, history }: Pick<UseCases, 'catalogue' | 'popularItems' | 'history'>,
-  viewer: ViewerKey | null,
+  { identity, patience }: Pick<RequestContext, 'identity' | 'patience'>,
   freshness: Freshness,
 ): Loaders {
   async function loadItems(ids: readonly string[]): Promise<(Item | null)[]> {
+    patience.check();
     const { items, ttlMs } = await catalogue.find(ids, freshness.point());
     freshness.limit(ttlMs);
     return ids.map((id) => items.get(id) ?? null);
   }
 
   async function loadCounts(keys: readonly CountsKey[]): Promise<CountsByType[]> {
+    patience.check();
     const groups = new Map<string, CountsKey[]>();
     for (const key of keys) {
       const name = groupOf(key);
@@ -57,8 +59,9 @@ export function createLoaders(
   }
 
   async function loadReactions(itemIds: readonly string[]): Promise<(readonly ReactionType[])[]> {
-    if (viewer === null) return itemIds.map(() => []);
-    const byItem = await history.reactionsTo(viewer, itemIds);
+    if (identity.key === null) return itemIds.map(() => []);
+    patience.check();
+    const byItem = await history.reactionsTo(identity.key, itemIds);
     return itemIds.map((id) => byItem.get(id) ?? []);
   }
 

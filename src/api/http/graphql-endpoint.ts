@@ -9,15 +9,16 @@ import {
 } from '@apollo/server';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
-import { PublicError } from '../../runtime/errors.ts';
+import { DeadlineError, PublicError } from '../../runtime/errors.ts';
 import type { Span } from '../../runtime/tracing.ts';
 import { checkContentType, parseBody, parseSearch, type ParsedRequest } from './graphql-request.ts';
 import { errorAnswer, errorBody, type HttpAnswer } from './http-answer.ts';
-import { ClientGoneError, HttpError, serviceBusy } from './http-error.ts';
+import { ClientGoneError, HttpError, serviceBusy, serviceUnavailable } from './http-error.ts';
 import type { Identifier } from '../identity/identity.ts';
 import { negotiateType, prefersHtml } from './media-types.ts';
 import type { PersistedDocuments } from '../persisted/persisted-documents.ts';
 import type { Admission, Ticket } from '../limits/admission.ts';
+import { createPatience } from '../limits/patience.ts';
 import { createDocumentCheck } from '../limits/query-limits.ts';
 import { readBody } from './read-body.ts';
 import { textOf } from '../data-text.ts';
@@ -49,9 +50,12 @@ export interface GraphqlEndpointOptions<Context extends BaseContext> {
   /** Whether a browser that opens the URL gets Apollo Sandbox. */
   readonly landingPage: boolean;
   readonly maxBodyBytes?: number;
+  readonly deadlineMs?: number;
 }
 
 const MIB = 1_048_576;
+/** Above what any request takes while all is well, below the 20 s that nginx waits. */
+const DEADLINE_MS = 10_000;
 /**
  * Plugins see no headers: all they may use is in the context. One map for all requests, never written to. Apollo matches
  * `accept` against its multipart types at each request, at length when it is missing; empty, it takes none of them.
@@ -70,6 +74,7 @@ export function createGraphqlEndpoint<Context extends BaseContext>(
 ): GraphqlEndpoint {
   const { apollo, createContext, identifier, documents, logger, metrics, landingPage } = options;
   const maxBodyBytes = options.maxBodyBytes ?? MIB;
+  const { deadlineMs = DEADLINE_MS } = options;
   const documentCheck = createDocumentCheck();
 
   async function answer(
@@ -104,13 +109,17 @@ export function createGraphqlEndpoint<Context extends BaseContext>(
       metrics.rateLimited.inc({ limit: 'complexity' });
       throw new HttpError(400, 'GRAPHQL_VALIDATION_FAILED', fault.message);
     }
+    if (request.socket.destroyed) throw new ClientGoneError();
+    const patience = createPatience(request.socket, deadlineMs);
     const idempotencyKey = request.headers['idempotency-key'];
     const contextValue = createContext({
       identity,
       idempotencyKey: typeof idempotencyKey === 'string' ? idempotencyKey : null,
+      patience,
       span,
     });
-    const response = await apollo.executeOperation(toOperation(query, parsed, isPost ? POST : GET), { contextValue });
+    const operation = toOperation(query, parsed, isPost ? POST : GET);
+    const response = await patience.wait(apollo.executeOperation(operation, { contextValue }));
     const result = toAnswer(response, type);
     if (result.status === 200) documents.remember(parsed);
     return result;
@@ -118,6 +127,7 @@ export function createGraphqlEndpoint<Context extends BaseContext>(
 
   function faultAnswer(error: unknown, span: Span | null): HttpAnswer {
     if (error instanceof ClientGoneError) throw error;
+    if (error instanceof DeadlineError) return faultAnswer(serviceUnavailable(error), span);
     if (error instanceof PublicError) {
       if (error instanceof HttpError && error.status === 413) metrics.rateLimited.inc({ limit: 'body' });
       if (error.cause !== undefined) logger.warn({ error, ...span?.fields }, 'request refused');

@@ -19,10 +19,10 @@ export class HttpError extends PublicError {
   }
 }
 
-/** The sender went away before the request was whole: there is nobody to answer. */
+/** The sender went away before work on the request began: there is nobody to answer. */
 export class ClientGoneError extends Error {
   constructor() {
-    super('the client closed the connection before its request was complete');
+    super('the client closed the connection before work on its request began');
     this.name = 'ClientGoneError';
   }
 }
@@ -36,6 +36,12 @@ export function unauthenticated(message: string): HttpError {
   return new HttpError(401, 'UNAUTHENTICATED', message, {
     headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
   });
+}
+
+/** A part is away or too slow. What was sent may have been done; again, with the same id, it is harmless. */
+export function serviceUnavailable(cause: unknown): HttpError {
+  const message = 'The service is unavailable for the moment. Try again.';
+  return new HttpError(503, 'SERVICE_UNAVAILABLE', message, { cause, retryAfterSeconds: 1 });
 }
 
 /** More than can be worked on; nothing was done. */

@@ -43,6 +43,7 @@ export interface TransportOptions extends Partial<
   readonly cache?: TextCache;
   readonly production?: boolean;
   readonly checks?: readonly ReadinessCheck[];
+  readonly deadlineMs?: number;
 }
 
 /** The transport on a free port, in front of a small schema. `release` lets every waiting `slow` field answer. */
@@ -91,6 +92,7 @@ export async function startTransport(options: TransportOptions = {}) {
     logger,
     metrics,
     landingPage: options.production !== true,
+    ...(options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs }),
   });
   const server = createHttpServer({ ...options, endpoint, readiness, metrics, logger });
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });

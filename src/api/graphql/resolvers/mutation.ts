@@ -49,6 +49,7 @@ export const mutation = {
     context: ApiContext,
     info: GraphQLResolveInfo,
   ): Promise<{ results: InteractionPayload[] }> {
+    context.patience.check();
     const viewer = requireWriter(context);
     checkBulk('inputs', inputs);
     const prefix = isOnlyField(info) ? '' : `${String(info.path.key)}:`;
@@ -65,6 +66,7 @@ export const mutation = {
     context: ApiContext,
   ): Promise<{ items: Item[]; userErrors: UserError[] }> {
     requireAdmin(context);
+    context.patience.check();
     checkBulk('items', items);
     return context.useCases.catalogue.upsert(items);
   },
@@ -75,6 +77,7 @@ export const mutation = {
     context: ApiContext,
   ): Promise<{ ids: string[]; userErrors: UserError[] }> {
     requireAdmin(context);
+    context.patience.check();
     checkBulk('ids', ids);
     return context.useCases.catalogue.hide(ids, hidden);
   },
@@ -85,6 +88,9 @@ export const mutation = {
     context: ApiContext,
   ): Promise<{ erasedInteractions: number | null; userErrors: readonly UserError[] }> {
     requireAdmin(context);
+    context.patience.check();
+    // Of a person with a long history it takes minutes.
+    context.patience.waive();
     const erased = await context.useCases.eraseViewer(whom);
     if (!erased.ok) return { erasedInteractions: null, userErrors: erased.userErrors };
     return { erasedInteractions: Math.min(erased.erasedInteractions, MAX_INT), userErrors: NO_ERRORS };
@@ -97,6 +103,8 @@ async function recordOne(
   context: ApiContext,
   info: GraphQLResolveInfo,
 ): Promise<InteractionPayload> {
+  // Those of one document run one after another.
+  context.patience.check();
   const viewer = requireWriter(context);
   const part = context.idempotencyKey === null || isOnlyField(info) ? null : String(info.path.key);
   const raw = rawOf(input, retraction, INPUT_PATH, context.idempotencyKey, part);

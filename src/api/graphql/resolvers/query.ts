@@ -57,6 +57,7 @@ function settledOf(includes: readonly string[], context: ApiContext): (() => Pro
   const viewer = requireWriter(context);
   return async () => {
     const point = await context.useCases.includedWrites.settle(viewer, includes);
+    context.patience.check();
     context.freshness.readPast(point);
     return point;
   };
