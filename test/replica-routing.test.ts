@@ -117,6 +117,36 @@ test('a replica that dies fails no read, and with none left the primary answers'
   await inRotation(2);
 });
 
+test('replicas that are well but fail their reads bring the primary no more of them than the budget, and the rest is refused', async () => {
+  const metrics = createMetrics();
+  const failing = createDatabase({
+    ...urls,
+    poolSize: 4,
+    replicaMaxLagMs: 60_000,
+    logger: createLogger('silent', 'test'),
+    metrics,
+  });
+  try {
+    await waitFor('both in rotation', () => failing.replicaFaults().length === 0);
+    const reads = Array.from({ length: 300 }, () =>
+      failing.read(async (client) => {
+        const [server] = await client.$queryRaw<{ standby: boolean }[]>`SELECT pg_is_in_recovery() AS standby`;
+        if (server?.standby !== false) throw Object.assign(new Error('a lost connection'), { code: '57P01' });
+        return 'of the primary';
+      }),
+    );
+    const settled = await Promise.allSettled(reads);
+    expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(200);
+    for (const one of settled) if (one.status === 'rejected') expect(one.reason).toBeInstanceOf(UnavailableError);
+    expect(await metrics.registry.getSingleMetricAsString('groundswell_read_fallbacks_total')).toMatch(
+      /\{outcome="primary"\} 200\n.*\{outcome="refused"\} 100$/,
+    );
+    expect(await failing.read(async () => 'again')).toBe('again');
+  } finally {
+    await failing.close();
+  }
+});
+
 test('replicas cut off from their primary leave the rotation until it is back', async () => {
   await cluster.primary.kill();
   await inRotation(0);

@@ -206,6 +206,12 @@ export function createMetrics() {
       labelNames: ['target'] as const,
       registers,
     }),
+    readFallbacks: new Counter({
+      name: 'groundswell_read_fallbacks_total',
+      help: 'Reads that failed on replicas, by what came of them: primary, or refused since more than a tenth of all reads failed so. Any refused wants a look at the replicas.',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
     healthyReplicas: new Gauge({
       name: 'groundswell_healthy_replicas',
       help: 'Read replicas that answer and are within the lag limit; of several processes the one that sees the fewest.',

@@ -8,6 +8,8 @@ const PROBE_DEADLINE_MS = 1_000;
 
 export interface Replica {
   readonly client: PrismaClient;
+  /** Whether it is in rotation now. */
+  isWell(): boolean;
   /** Out of rotation at once; the next probe that goes well brings it back. */
   takeOut(reason: unknown): void;
 }
@@ -95,6 +97,7 @@ function createMember(client: PrismaClient, index: number, { maxLagMs, logger, m
   return {
     client,
     fault: () => fault,
+    isWell: () => fault === null,
     takeOut(reason: unknown): void {
       become(`${name}: ${reason instanceof Error ? reason.message : String(reason)}`);
     },

@@ -7,6 +7,7 @@ import { withDeadline } from '../../runtime/deadline.ts';
 import { DeadlineError, UnavailableError } from '../../runtime/errors.ts';
 import { isTransient } from './postgres-errors.ts';
 import { createReplicaSet } from './postgres-replicas.ts';
+import { createRetryBudget } from './retry-budget.ts';
 import { traceAdapter } from './traced-adapter.ts';
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts';
 
@@ -26,7 +27,7 @@ export interface DatabaseOptions {
 }
 
 export interface Database {
-  /** On a healthy replica, raw SQL too; on the primary when there is none. A replica that fails is left for the next. */
+  /** On a healthy replica, raw SQL too; on the primary when there is none. A replica that fails is left for the next. @throws UnavailableError */
   read<T>(work: (client: PrismaClient) => Promise<T>): Promise<T>;
   /**
    * On a healthy replica that has itself replayed all up to this WAL position, asked on the connection that then reads; on
@@ -47,6 +48,11 @@ export interface Database {
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Above any sum of rollups; a frozen server would hold the read for ever. */
 const READ_DEADLINE_MS = 5_000;
+/**
+ * Of reads that replicas failed, for the primary. The reserve is what may be in flight on a replica that dies; replicas
+ * that pass their probes and fail their reads use it up, and then add a tenth to the primary's load and not all of theirs.
+ */
+const FALLBACK_BUDGET = { share: 0.1, reserve: 200 };
 const TRANSACTION_TIMEOUT_MS = 60_000;
 
 export function createDatabase(options: DatabaseOptions): Database {
@@ -62,6 +68,11 @@ export function createDatabase(options: DatabaseOptions): Database {
   const fromPrimary = options.metrics.databaseReads.labels('primary');
   fromReplica.inc(0);
   fromPrimary.inc(0);
+  const fallbacks = createRetryBudget(FALLBACK_BUDGET);
+  const fellBack = options.metrics.readFallbacks.labels('primary');
+  const refused = options.metrics.readFallbacks.labels('refused');
+  fellBack.inc(0);
+  refused.inc(0);
   let closed = false;
 
   async function onPrimary<T>(work: (client: PrismaClient) => Promise<T>): Promise<T> {
@@ -80,7 +91,11 @@ export function createDatabase(options: DatabaseOptions): Database {
 
   /** Undefined from `work`: this replica cannot tell, and stays in rotation. */
   async function onReplica<T>(work: (client: PrismaClient) => Promise<{ result: T } | undefined>) {
+    fallbacks.earn();
+    let failure: unknown;
     for (const replica of replicas.inRotation()) {
+      // It may have left while the one before it hung.
+      if (!replica.isWell()) continue;
       try {
         const read = await withDeadline(work(replica.client), READ_DEADLINE_MS, 'a replica');
         if (read === undefined) continue;
@@ -89,7 +104,15 @@ export function createDatabase(options: DatabaseOptions): Database {
       } catch (error) {
         if (!(error instanceof DeadlineError || isTransient(error))) throw error;
         replica.takeOut(error);
+        failure = error;
       }
+    }
+    if (failure !== undefined) {
+      if (!fallbacks.spend()) {
+        refused.inc();
+        throw new UnavailableError('replicas fail more reads than the primary may be given', failure);
+      }
+      fellBack.inc();
     }
     fromPrimary.inc();
     return undefined;
