@@ -42,7 +42,7 @@ export interface DeliverySource<D extends Delivery = Delivery> {
   ack(deliveries: readonly D[]): void;
   /** Hand these out again later: nothing was recorded. Never throws. */
   requeue(deliveries: readonly D[]): void;
-  /** No new deliveries from here on; those handed out may still be settled. */
+  /** Resolves when no more deliveries come: what is on its way by then is handed out still, and all may be settled. */
   stop(): Promise<void>;
   /** Gives everything back that is not settled and closes. */
   close(): Promise<void>;

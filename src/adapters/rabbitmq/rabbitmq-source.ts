@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import { withDeadline } from '../../runtime/deadline.ts';
 import type { Delivery, DeliverySource } from '../../interactions/queue.ts';
@@ -14,6 +15,8 @@ import { readTraceHeaders } from './rabbitmq-trace-headers.ts';
 import { declareTopology, onScratchChannel } from './rabbitmq-topology.ts';
 
 const CANCEL_DEADLINE_MS = 1_000;
+/** Longer than a message is on its way. */
+const DRY_LOOK_MS = 20;
 const DECLARE_DEADLINE_MS = 2_000;
 /** After a partition began to be served here, and again while there is more than one: whether others should have some. */
 const FIRST_REBALANCE_MS = 200;
@@ -75,6 +78,8 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
   const maxMessages = Math.floor(options.prefetch / MAX_BODIES_PER_PACK);
   let consumer: Consumer | undefined;
   let stopped = false;
+  /** Once nothing more may come: what was on its way when the source was stopped is taken still. */
+  let isClosed = false;
   let link: ReturnType<typeof keepConnected> | undefined;
 
   async function consume(connection: ChannelModel, hands: Hands): Promise<void> {
@@ -115,8 +120,8 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     const { consumerTag } = await current.channel.consume(subscription.queue, (message) => {
       if (message === null)
         return link?.reset(current.connection, 'the consumer was cancelled: the queue is gone or has moved');
-      // After stop() they stay unsettled, and go back when the channel closes.
-      if (stopped) return;
+      // These stay unsettled, and go back when the channel closes.
+      if (isClosed || (stopped && subscription.isPartition)) return;
       if (subscription.leaving) return giveBack(current, [message]);
       handOut(message, subscription, current);
     });
@@ -172,7 +177,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
   /** To the end of the line, once all that came is recorded. */
   function leaveIfIdle(subscription: Subscription, current: Consumer): void {
     const { held, tag, inHand } = subscription;
-    if (held === null || inHand > 0 || tag === undefined || current !== consumer) return;
+    if (stopped || held === null || inHand > 0 || tag === undefined || current !== consumer) return;
     subscription.held = null;
     subscription.tag = undefined;
     subscription.leaving = true;
@@ -219,6 +224,24 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     if (consumer !== undefined) for (const subscription of touched) leaveIfIdle(subscription, consumer);
   }
 
+  /**
+   * What a quorum queue has sent when its consumer is cancelled does not all arrive, and comes again. So nothing is acknowledged,
+   * until there is no more to send, or as much is out as may be.
+   */
+  async function runDry(subscription: Subscription, current: Consumer): Promise<void> {
+    subscription.held ??= [];
+    let seen = -1;
+    const out = (): number => subscription.inHand + (subscription.held?.length ?? 0);
+    while (consumer === current && !isClosed && out() < current.prefetch) {
+      const { messageCount } = await onScratchChannel(current.connection, (channel) =>
+        channel.checkQueue(subscription.queue),
+      );
+      if (messageCount === 0 && out() === seen) return;
+      seen = out();
+      await delay(DRY_LOOK_MS);
+    }
+  }
+
   function isCurrent({ channel }: Origin): boolean {
     return channel === consumer?.channel;
   }
@@ -259,13 +282,19 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       stopped = true;
       clearTimeout(consumer?.rebalance);
       // A partition goes to the next worker when the channel closes: before, what is in hand would be at work in two.
-      const leaving = consumer?.subscriptions.filter(({ isPartition }) => !isPartition) ?? [];
-      const { channel } = consumer ?? {};
-      const cancelled = leaving.map(async ({ tag }) => (tag === undefined ? undefined : channel?.cancel(tag)));
+      const current = consumer;
+      const leaving = current?.subscriptions.filter(({ isPartition }) => !isPartition) ?? [];
+      const cancelled = leaving.map(async (subscription) => {
+        if (current === undefined || subscription.tag === undefined) return;
+        await runDry(subscription, current);
+        await current.channel.cancel(subscription.tag);
+      });
       await withDeadline(Promise.all(cancelled), CANCEL_DEADLINE_MS, 'RabbitMQ').catch(() => undefined);
+      isClosed = true;
     },
     async close() {
       stopped = true;
+      isClosed = true;
       clearTimeout(consumer?.rebalance);
       const last = consumer;
       // Recorded, but kept back while a partition was being given up.

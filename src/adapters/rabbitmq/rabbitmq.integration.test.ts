@@ -141,6 +141,37 @@ describe('RabbitMQ', () => {
     await waitFor('an empty queue', async () => (await countReady()) === 0);
   });
 
+  it('leaves nothing redelivered to the next consumer when it is stopped amid a stream and what came is settled', async () => {
+    const { url, queue: queueName } = testQueue();
+    const count = 5_000;
+    const source: DeliverySource = createRabbitmqSource({ urls: [url], queueName, prefetch: 4_000, logger });
+    ends.push(() => source.close());
+    let taken = 0;
+    // Settled at once, so that the next ones are on their way whenever it is stopped.
+    await source.start((delivery) => {
+      taken += 1;
+      source.ack([delivery]);
+    }, ignore);
+    await waitFor('the source', () => source.ready());
+    const broker = await connect(url);
+    ends.push(() => broker.close());
+    const channel = await broker.createConfirmChannel();
+    for (let n = 0; n < count; n += 1) channel.sendToQueue(queueName, Buffer.from(`message ${n}`));
+    await waitFor('the stream', () => taken > 100, { everyMs: 1 });
+    await source.stop();
+    await source.close();
+    await channel.waitForConfirms();
+
+    const left: boolean[] = [];
+    await channel.consume(queueName, (message) => void (message !== null && left.push(message.fields.redelivered)), {
+      noAck: true,
+    });
+    await waitFor('every message', () => taken + left.length >= count);
+    expect(taken + left.length).toBe(count);
+    expect(left.length).toBeGreaterThan(0);
+    expect(left.filter((redelivered) => redelivered)).toEqual([]);
+  });
+
   it('brings each body its own trace, though they share a message', async () => {
     const { url, queue: queueName } = testQueue();
     const queue = await publisher({ urls: [url], queueName, deadlineMs: 20_000 });
