@@ -1,5 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
+import { newInteractionId } from '../src/interactions/interaction-id.ts';
+import { quantile } from '../test/faults/quantile.ts';
 
 /** What `open-loop.ts` is to do, from the file that it is started with. */
 export interface OpenLoopPlan {
@@ -95,7 +97,7 @@ async function main(plan: OpenLoopPlan): Promise<PhaseResult[]> {
     const turn = request % 10;
     if (turn < 5) return reads[0] ?? '';
     if (turn < 7) return reads[1 + (request % plan.computedBodies.length)] ?? '';
-    const input = { itemId: `item-${1 + (request % plan.items)}`, type: 'VIEW', id: uuidV7() };
+    const input = { itemId: `item-${1 + (request % plan.items)}`, type: 'VIEW', id: newInteractionId() };
     const body = JSON.stringify({ operationName: 'RecordInteraction', query: plan.acceptText, variables: { input } });
     return post(accepts[request % accepts.length] ?? '', body);
   }
@@ -234,8 +236,8 @@ async function main(plan: OpenLoopPlan): Promise<PhaseResult[]> {
       startedAtMs: performance.timeOrigin + startedAtMs,
       endedAtMs: performance.timeOrigin + endedAtMs,
       seconds: (endedAtMs - startedAtMs) / 1_000,
-      goodP99Ms: percentile(times.good, 0.99),
-      refusedP99Ms: percentile(times.refused, 0.99),
+      goodP99Ms: quantile(times.good, 0.99),
+      refusedP99Ms: quantile(times.refused, 0.99),
       windows,
     };
   });
@@ -247,19 +249,6 @@ function wholeAnswer(text: string): string | null {
   if (end === -1) return null;
   const length = /\r\ncontent-length: (\d+)/i.exec(text)?.[1];
   return text.length >= end + 4 + Number(length ?? 0) ? text : null;
-}
-
-function uuidV7(): string {
-  const hex = (digits: number): string =>
-    Math.floor(Math.random() * 16 ** digits)
-      .toString(16)
-      .padStart(digits, '0');
-  const ms = Date.now().toString(16).padStart(12, '0');
-  return `${ms.slice(0, 8)}-${ms.slice(8)}-7${hex(3)}-a${hex(3)}-${hex(12)}`;
-}
-
-function percentile(values: number[], share: number): number {
-  return values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1] ?? Number.NaN;
 }
 
 const plan: OpenLoopPlan = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8'));

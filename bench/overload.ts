@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startRabbitmq } from '../test/servers/start-rabbitmq.ts';
 import { startRedis } from '../test/servers/start-redis.ts';
+import { quantile } from '../test/faults/quantile.ts';
 import { testDirectory } from '../test/servers/test-run.ts';
 import { ACCEPT, SECRET, viewerTokens } from './accept.ts';
 import { fillStandings, QUERY } from './cached-read.ts';
@@ -189,13 +190,13 @@ function startProbes(api: Program) {
     figures: ({ startedAtMs, endedAtMs }: PhaseResult): Figure[] =>
       PROBES.map((path) => {
         const during = answers.filter((one) => one.path === path && one.atMs >= startedAtMs && one.atMs <= endedAtMs);
-        const times = during.map(({ ms }) => ms).toSorted((a, b) => a - b);
+        const times = during.map(({ ms }) => ms);
         const failed = during.filter(({ ok }) => !ok).length;
         return figure({
           name: 'overload',
           what: `${path} meanwhile, 99th percentile`,
           // One that was not answered well took for ever.
-          values: [failed > 0 ? Number.POSITIVE_INFINITY : (times[Math.ceil(times.length * 0.99) - 1] ?? Number.NaN)],
+          values: [failed > 0 ? Number.POSITIVE_INFINITY : quantile(times, 0.99)],
           unit: ' ms',
           digits: 0,
           bar: { atMost: 1_000 },

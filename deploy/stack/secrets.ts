@@ -22,6 +22,15 @@ export interface Secrets {
 /** A user of every server: for commands, and for each part with no more rights than it needs. */
 export type User = 'groundswell' | 'api' | 'worker';
 
+export function passwordOf(secrets: Secrets, server: 'DATABASE' | 'RABBITMQ' | 'REDIS', user: User): string {
+  const passwords: Record<User, string> = {
+    groundswell: secrets[`${server}_PASSWORD`],
+    api: secrets[`API_${server}_PASSWORD`],
+    worker: secrets[`WORKER_${server}_PASSWORD`],
+  };
+  return passwords[user];
+}
+
 /** Fresh ones, made as for compose. */
 export function newSecrets(): Secrets {
   const folder = testDirectory('secrets');

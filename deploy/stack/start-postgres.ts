@@ -8,6 +8,7 @@ import { testDirectory } from '../../test/servers/test-run.ts';
 import { give, unprivilegedUser } from '../../test/servers/unprivileged-user.ts';
 import { waitFor } from '../../test/servers/wait-for.ts';
 import { startMember, type Placement, type StartedMember } from './member.ts';
+import { passwordOf, type User } from './secrets.ts';
 import { copySettings } from './settings.ts';
 
 /** What the image sets, as far as init-primary.sh and replica.sh read it. */
@@ -64,14 +65,9 @@ export async function startReplica(node: Placement, primary: { address: string }
 export function databaseUrl(
   { address, secrets }: Pick<Placement, 'address' | 'secrets'>,
   port = 5432,
-  user: 'groundswell' | 'api' | 'worker' = 'groundswell',
+  user: User = 'groundswell',
 ): string {
-  const passwords = {
-    groundswell: secrets.DATABASE_PASSWORD,
-    api: secrets.API_DATABASE_PASSWORD,
-    worker: secrets.WORKER_DATABASE_PASSWORD,
-  };
-  return `postgres://${user}:${passwords[user]}@${address}:${port}/groundswell`;
+  return `postgres://${user}:${passwordOf(secrets, 'DATABASE', user)}@${address}:${port}/groundswell`;
 }
 
 type Place = ReturnType<typeof makePlace>;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createRabbitmqNode } from '../../test/servers/create-rabbitmq-node.ts';
 import { testDirectory } from '../../test/servers/test-run.ts';
 import { started, type Placement, type StartedMember } from './member.ts';
-import type { User } from './secrets.ts';
+import { passwordOf, type User } from './secrets.ts';
 import { copySettings } from './settings.ts';
 
 export async function startRabbitmq(node: Placement): Promise<StartedMember> {
@@ -40,10 +40,5 @@ export function amqpUrl(
   { address, secrets }: Pick<Placement, 'address' | 'secrets'>,
   user: User = 'groundswell',
 ): string {
-  const passwords: Record<User, string> = {
-    groundswell: secrets.RABBITMQ_PASSWORD,
-    api: secrets.API_RABBITMQ_PASSWORD,
-    worker: secrets.WORKER_RABBITMQ_PASSWORD,
-  };
-  return `amqp://${user}:${passwords[user]}@${address}:5672/groundswell`;
+  return `amqp://${user}:${passwordOf(secrets, 'RABBITMQ', user)}@${address}:5672/groundswell`;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { requireProgram } from '../../test/servers/programs.ts';
 import { testDirectory } from '../../test/servers/test-run.ts';
 import { startMember, type Placement, type StartedMember } from './member.ts';
-import type { User } from './secrets.ts';
+import { passwordOf, type User } from './secrets.ts';
 import { copySettings } from './settings.ts';
 
 export function startRedis(node: Placement): Promise<StartedMember> {
@@ -27,12 +27,7 @@ export function redisUrl(
   { address, secrets }: Pick<Placement, 'address' | 'secrets'>,
   user: User = 'groundswell',
 ): string {
-  const passwords: Record<User, string> = {
-    groundswell: secrets.REDIS_PASSWORD,
-    api: secrets.API_REDIS_PASSWORD,
-    worker: secrets.WORKER_REDIS_PASSWORD,
-  };
-  return `redis://${user}:${passwords[user]}@${address}:6379`;
+  return `redis://${user}:${passwordOf(secrets, 'REDIS', user)}@${address}:6379`;
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -29,9 +29,8 @@ const HUNG_MS = 1_000;
 export function createKnownItems(options: {
   readonly items: Pick<ItemStore, 'known'>;
   readonly follower: Pick<CatalogueFollower, 'hidden' | 'isHidden' | 'onFollow'>;
-  readonly deadlineMs?: number;
 }): KnownItems {
-  const { items, follower, deadlineMs = LOOK_UP_DEADLINE_MS } = options;
+  const { items, follower } = options;
   const known = new LRUCache<string, true>({ max: MAX_KNOWN });
   let batch: Batch | undefined;
   let hungUntilMs = -Infinity;
@@ -53,7 +52,7 @@ export function createKnownItems(options: {
   async function ask(ids: readonly string[]): Promise<ReadonlySet<string>> {
     if (performance.now() < hungUntilMs) return new Set(ids);
     try {
-      const visible = await withDeadline(items.known(ids), deadlineMs, 'Postgres');
+      const visible = await withDeadline(items.known(ids), LOOK_UP_DEADLINE_MS, 'Postgres');
       for (const id of visible) known.set(id, true);
       return visible;
     } catch (error) {

@@ -38,7 +38,7 @@ export function createReplicaSet(options: Options): ReplicaSet {
   options.metrics.configuredReplicas.set(members.length);
   const probe = async (): Promise<void> => {
     await Promise.all(members.map((member) => member.probe()));
-    options.metrics.healthyReplicas.set(members.filter((member) => member.fault() === null).length);
+    options.metrics.healthyReplicas.set(members.filter((member) => member.isWell()).length);
   };
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
@@ -50,7 +50,7 @@ export function createReplicaSet(options: Options): ReplicaSet {
 
   return {
     inRotation() {
-      const healthy = members.filter((member) => member.fault() === null);
+      const healthy = members.filter((member) => member.isWell());
       if (healthy.length < 2) return healthy;
       turn = (turn + 1) % healthy.length;
       return [...healthy.slice(turn), ...healthy.slice(0, turn)];

@@ -9,7 +9,7 @@ import { createAckWindow, type AckWindow } from './rabbitmq-ack-window.ts';
 import { keepConnected } from './rabbitmq-link.ts';
 import { MAX_BODIES_PER_PACK, unpack } from './rabbitmq-packs.ts';
 import { layoutOf } from './rabbitmq-partitions.ts';
-import { beyondFairShare, createSubscription, type Subscription } from './rabbitmq-subscription.ts';
+import { beyondFairShare, createSubscription, unacknowledged, type Subscription } from './rabbitmq-subscription.ts';
 import { leftoverPartitions } from './rabbitmq-leftovers.ts';
 import { readTraceHeaders } from './rabbitmq-trace-headers.ts';
 import { declareTopology, onScratchChannel } from './rabbitmq-topology.ts';
@@ -144,7 +144,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       hands.onDelivery({ body, redeliveries, outboxSeq: null, traceparent: traceparentAt(position), origin });
     }
     // One that can give no more is enough: the others may have nothing to give.
-    if (subscription.inHand + (subscription.held?.length ?? 0) >= prefetch) hands.onFull();
+    if (unacknowledged(subscription) >= prefetch) hands.onFull();
   }
 
   function rebalanceIn(delayMs: number, current: Consumer): void {
@@ -231,13 +231,13 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
   async function runDry(subscription: Subscription, current: Consumer): Promise<void> {
     subscription.held ??= [];
     let seen = -1;
-    const out = (): number => subscription.inHand + (subscription.held?.length ?? 0);
-    while (consumer === current && !isClosed && out() < current.prefetch) {
+    while (consumer === current && !isClosed && unacknowledged(subscription) < current.prefetch) {
       const { messageCount } = await onScratchChannel(current.connection, (channel) =>
         channel.checkQueue(subscription.queue),
       );
-      if (messageCount === 0 && out() === seen) return;
-      seen = out();
+      const out = unacknowledged(subscription);
+      if (messageCount === 0 && out === seen) return;
+      seen = out;
       await delay(DRY_LOOK_MS);
     }
   }

@@ -23,6 +23,11 @@ export function createSubscription(queue: string, isPartition: boolean): Subscri
   return { queue, isPartition, tag: undefined, inHand: 0, activeSince: null, held: null, leaving: false };
 }
 
+/** Messages that came and are not acknowledged, as the prefetch counts them. */
+export function unacknowledged({ inHand, held }: Pick<Subscription, 'inHand' | 'held'>): number {
+  return inHand + (held?.length ?? 0);
+}
+
 /** Which to give up so that every worker can have its part: those that came last, as a newcomer is the more likely next in line. */
 export function beyondFairShare<S extends Pick<Subscription, 'activeSince'>>(
   active: readonly S[],

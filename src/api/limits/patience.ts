@@ -1,3 +1,4 @@
+import { createDeadline } from '../../runtime/deadline.ts';
 import { DeadlineError, PublicError } from '../../runtime/errors.ts';
 
 /** How long somebody waits for the answer to one request. */
@@ -15,30 +16,14 @@ export interface RunningPatience extends Patience {
 
 /** `client`: the connection that the answer goes to. */
 export function createPatience(client: { readonly destroyed: boolean }, deadlineMs: number): RunningPatience {
-  let isOver = false;
-  let timer: NodeJS.Timeout | undefined;
+  const what = 'a request';
+  const { wait, hasPassed, waive } = createDeadline(deadlineMs, what);
   return {
     check() {
       if (client.destroyed) throw new PublicError('CLIENT_GONE', 'The client has hung up.');
-      if (isOver) throw new DeadlineError('a request', deadlineMs);
+      if (hasPassed()) throw new DeadlineError(what, deadlineMs);
     },
-    waive: () => clearTimeout(timer),
-    wait: (work) =>
-      new Promise((resolve, reject) => {
-        timer = setTimeout(() => {
-          isOver = true;
-          reject(new DeadlineError('a request', deadlineMs));
-        }, deadlineMs);
-        work.then(
-          (value) => {
-            clearTimeout(timer);
-            resolve(value);
-          },
-          (error: unknown) => {
-            clearTimeout(timer);
-            reject(error instanceof Error ? error : new Error(String(error)));
-          },
-        );
-      }),
+    wait,
+    waive,
   };
 }
