@@ -27,6 +27,10 @@ export interface Arena {
   recovers(): Promise<void>;
   /** What has to hold beside 0 lost, 0 duplicated. */
   holds(what: string, isMet: boolean, value: string): void;
+  /** Holds when it took less than the limit, or so many times the limit as the run allows a slow machine. */
+  tookLess(what: string, tookMs: number, limitMs: number): void;
+  /** The quantile that stands for nearly all: of the few that are sent in short the last one is whatever else ran. */
+  readonly nearlyAll: number;
   /** A whole number from `from` to below `to`. */
   between(from: number, to: number): number;
   wait(ms: number): Promise<void>;

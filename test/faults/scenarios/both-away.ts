@@ -39,7 +39,7 @@ function away(
         `${refused.length} of ${seen.length}`,
       );
       arena.holds('with Retry-After', named === refused.length, `${named} of ${refused.length}`);
-      arena.holds('within 1 s', worstMs < REFUSED_MS, `${Math.round(worstMs)} ms`);
+      arena.tookLess('within 1 s', worstMs, REFUSED_MS);
       await arena.recovers();
     },
   };
