@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { derivedInteractionId } from '../interactions/interaction-id.ts';
 import type { InteractionRecorder } from '../interactions/recorder.ts';
 import type { ItemStore } from '../items/item-store.ts';
@@ -12,6 +13,8 @@ import { recordRows, type ImportedRow } from './record-rows.ts';
 const BATCH_ROWS = 2_500;
 /** One batch in Postgres, one on its way: parsing goes on meanwhile. More only wait for each other's rollup rows. */
 const BATCHES_IN_FLIGHT = 2;
+/** A transaction whose answers wait until a whole batch is parsed keeps its locks, and the other batch waits for them. */
+const ROWS_PER_TURN = 100;
 
 export interface InteractionImport extends InteractionRowOptions {
   readonly path: string;
@@ -75,6 +78,7 @@ export async function importInteractions(
     for await (const rows of table.rows) {
       for (const row of rows) {
         tally.rows += 1;
+        if (tally.rows % ROWS_PER_TURN === 0) await turn();
         if (row.kind === 'fault') {
           onBadRow(row.line, row.fault);
           continue;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { v7 } from 'uuid';
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -15,7 +15,7 @@ export function newInteractionIdAt(atMs: number): string {
 
 /** The same `source` and time always give the same id, so that importing a row twice counts it once. */
 export function derivedInteractionId(atMs: number, source: string): string {
-  const random = createHash('sha256').update(source).digest().subarray(0, 16);
+  const random = hash('sha256', source, 'buffer').subarray(0, 16);
   return v7({ msecs: atMs, random, seq: random.readUInt32BE(6) });
 }
 

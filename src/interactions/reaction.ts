@@ -1,6 +1,6 @@
 /**
  * A reaction stands since the earliest giving later than the last retraction, whatever order they arrive in. "Later"
- * compares ids, whose leading bits are the time. record-batch.sql folds the same rule over rows.
+ * compares ids, whose leading bits are the time. record-batch-sql.ts folds the same rule over rows.
  */
 export interface ReactionState {
   /** The giving it stands since, or null when it does not stand. */

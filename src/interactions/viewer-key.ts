@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * Who did something, as a pseudonym: the first 16 bytes of SHA-256 over `user:<sub>` or `device:<id>`, written as a
@@ -10,7 +10,7 @@ export type ViewerIdentity = { readonly userId: string } | { readonly deviceId: 
 
 export function viewerKeyOf(identity: ViewerIdentity): ViewerKey {
   const name = 'userId' in identity ? `user:${identity.userId}` : `device:${identity.deviceId}`;
-  const bytes = createHash('sha256').update(name).digest().subarray(0, 16);
+  const bytes = hash('sha256', name, 'buffer').subarray(0, 16);
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
   const hex = bytes.toString('hex');

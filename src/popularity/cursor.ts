@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { isItemId } from '../items/item.ts';
 import { MAX_DEPTH, type Position } from './popularity-reader.ts';
 
@@ -9,7 +9,7 @@ export interface RankedPosition extends Position {
 
 /** What a list is of: a cursor of one list means nothing in another. */
 export function shapeOf(parts: readonly (string | number | null | readonly string[])[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 8);
+  return hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 8);
 }
 
 /** Opaque to clients. */

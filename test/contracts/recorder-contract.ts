@@ -108,6 +108,33 @@ export function describeRecorder(name: string, server: () => Promise<TestDatabas
       expect(await recording.sql('SELECT count(*)::int AS kept FROM rejected')).toEqual([{ kept: 4 }]);
     });
 
+    test('a like under an id of something else makes no reaction, and takes nothing from those beside it', async () => {
+      await using recording = await createRecording(await server(), ['a', 'b']);
+      const [view, known] = [interaction(), interaction({ user: 'known', type: 'LIKE' })];
+      await recording.recorder.record(entries(view, known));
+      const stolen = { ...view, type: 'LIKE' as const };
+      const beside = interaction({ user: 'bob', type: 'LIKE' });
+      // Fresh and stolen are about one reaction: it stands since the fresh one, though the other is earlier.
+      const fresh = interaction({ itemId: 'b', type: 'LIKE' });
+      const earlier = { ...view, itemId: 'b', type: 'LIKE' as const };
+      const retracted = interaction({ user: 'known', type: 'LIKE', retraction: true });
+      const first = await recording.recorder.record(entries(stolen, beside, known));
+      expect(first).toMatchObject({ recorded: 1, duplicates: 1, rejected: [{ reason: 'ID_REUSED' }] });
+      const second = await recording.recorder.record(entries(earlier, fresh, retracted));
+      expect(second).toMatchObject({ recorded: 2, duplicates: 0, rejected: [{ reason: 'ID_REUSED' }] });
+      expect(await recording.totals()).toEqual(['a VIEW 1 1', 'a LIKE 1 1', 'b LIKE 1 1']);
+      const rows = await recording.sql('SELECT since_id::text, latest_id::text, retracted_id::text FROM reactions');
+      expect(new Set(rows.map((row) => [row['since_id'], row['latest_id'], row['retracted_id']].join()))).toEqual(
+        new Set(
+          [
+            [beside.id, beside.id, null],
+            [fresh.id, fresh.id, null],
+            [null, known.id, retracted.id],
+          ].map((ids) => ids.join()),
+        ),
+      );
+    });
+
     test('an unknown item is rejected alone, once, and recorded when replayed after it exists', async () => {
       await using recording = await createRecording(await server(), ['a']);
       const { database } = recording.migrated;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { occurredAtMs } from '../../interactions/interaction-id.ts';
 import type { Interaction } from '../../interactions/interaction.ts';
@@ -13,7 +13,14 @@ import { UnavailableError } from '../../runtime/errors.ts';
 import { isFaultOfRows, sqlState } from './postgres-errors.ts';
 import { createPartitions, oldestMinute } from './postgres-partitions.ts';
 import type { Database, Queryable } from './prisma-database.ts';
-import { erasedSql, lockReactionsSql, recordBatchSql, type KeyedEntry, type RecordedRow } from './record-batch-sql.ts';
+import {
+  dropUnfoundedReactionsSql,
+  erasedSql,
+  lockReactionsSql,
+  recordBatchSql,
+  type KeyedEntry,
+  type RecordedRow,
+} from './record-batch-sql.ts';
 import { Prisma } from '../generated/prisma/client.ts';
 
 /** An id from further ahead than any clock error explains would make partitions without end. */
@@ -67,6 +74,11 @@ export function createPostgresRecorder(database: Database, now: () => number = D
       const discarded = new Set(row.discarded);
       const kept = recordable.filter(({ entry }) => !discarded.has(entry.interaction.id));
       const reused = known === 0 ? [] : await findReused(tx, kept);
+      const unfounded = new Set([...row.discarded, ...reused.map(({ interaction }) => interaction?.id)]);
+      await dropUnfounded(
+        tx,
+        recordable.filter(({ entry }) => unfounded.has(entry.interaction.id)),
+      );
       const rejected = [...sifted.contradicting, ...unknown].filter(isOurs).concat(reused);
       await keepRejected(tx, rejected);
       return {
@@ -152,22 +164,11 @@ async function recordRows(tx: Queryable, batch: readonly KeyedEntry[], fromMinut
   if (batch.length === 0) return { fresh: 0, discarded: [] };
   const [row] = await tx.$queryRaw<RecordedRow[]>(recordBatchSql(batch, fromMinute));
   if (row === undefined) throw new Error('recording gave no row');
-  if (row.discarded.length > 0) await dropEmptyReactions(tx, batch, new Set(row.discarded));
   return row;
 }
 
-/** Locking made rows for reactions of people who are erased; nothing of them may stay. */
-async function dropEmptyReactions(
-  tx: Queryable,
-  batch: readonly KeyedEntry[],
-  discarded: ReadonlySet<string>,
-): Promise<void> {
-  const viewers = batch.flatMap(({ entry: { interaction } }) =>
-    discarded.has(interaction.id) ? [interaction.viewer] : [],
-  );
-  await tx.$executeRaw`
-    DELETE FROM reactions
-    WHERE viewer = ANY(${viewers}::uuid[]) AND since_id IS NULL AND latest_id IS NULL AND retracted_id IS NULL`;
+async function dropUnfounded(tx: Queryable, batch: readonly KeyedEntry[]): Promise<void> {
+  if (batch.length > 0) await tx.$executeRaw(dropUnfoundedReactionsSql(batch));
 }
 
 /** Of a batch just recorded, those whose id was recorded before for somebody or something else. */
@@ -198,7 +199,7 @@ async function keepRejected(tx: Queryable, entries: readonly RejectedEntry[]): P
     INSERT INTO rejected (body_hash, body, interaction_id, viewer, reason, detail)
     SELECT decode(hash, 'hex'), decode(body, 'base64'), interaction_id, viewer, reason, detail
     FROM unnest(
-      ${entries.map(({ body }) => createHash('sha256').update(body).digest('hex'))}::text[],
+      ${entries.map(({ body }) => hash('sha256', body, 'hex'))}::text[],
       ${entries.map(({ body }) => Buffer.from(body).toString('base64'))}::text[],
       ${entries.map(({ interaction }) => interaction?.id ?? null)}::uuid[],
       ${entries.map(({ interaction }) => interaction?.viewer ?? null)}::uuid[],

@@ -1,3 +1,5 @@
+import { isReactionType, type Interaction, type InteractionType } from '../../interactions/interaction.ts';
+import { applyReactionEvents } from '../../interactions/reaction.ts';
 import type { RecordEntry } from '../../interactions/recorder.ts';
 import { Prisma } from '../generated/prisma/client.ts';
 
@@ -20,27 +22,66 @@ function quoted(text: string): string {
 
 /** Recorders hold it shared while they record, so that an erasure (exclusive) cannot miss a batch on its way. */
 export const RECORDING_LOCK = 4_717_210;
+/** Of a row of `reactions r`: written by this transaction. */
+const IS_MADE = Prisma.sql`r.xmin = pg_current_xact_id()::xid`;
 
 /**
- * First statement: shares the recording lock, and locks the reactions of the batch in key order, creating empty ones.
- * The next statement's snapshot then holds their last committed state.
+ * First statement: shares the recording lock, and locks the reactions of the batch in key order, making those that are not
+ * there as the batch alone would have them. The next statement's snapshot then holds the last committed state of the others.
  */
 export function lockReactionsSql(batch: readonly KeyedEntry[]): Prisma.Sql {
-  const reactions = batch.filter(({ entry }) => entry.interaction.type === 'LIKE' || entry.interaction.type === 'SAVE');
+  const reactions = reactionsOf(batch);
   // With many partitions the planner's estimates pass jit_above_cost: compiling took 450 ms for a statement of 40 ms.
   const lock = Prisma.sql`SELECT pg_advisory_xact_lock_shared(${RECORDING_LOCK}), set_config('jit', 'off', true)`;
   if (reactions.length === 0) return lock;
   return Prisma.sql`
     WITH held AS MATERIALIZED (${lock})
-    INSERT INTO reactions (viewer, item_key, type)
-    SELECT DISTINCT viewer, item_key, type
+    INSERT INTO reactions (viewer, item_key, type, since_id, latest_id, retracted_id)
+    SELECT viewer, item_key, type, since_id, latest_id, retracted_id
     FROM held, unnest(
-      ${plainArray(reactions.map(({ entry }) => entry.interaction.viewer))}::uuid[],
+      ${plainArray(reactions.map(({ viewer }) => viewer))}::uuid[],
       ${plainArray(reactions.map(({ itemKey }) => itemKey))}::bigint[],
-      ${plainArray(reactions.map(({ entry }) => entry.interaction.type))}::interaction_type[]
-    ) AS input (viewer, item_key, type)
+      ${plainArray(reactions.map(({ type }) => type))}::interaction_type[],
+      ${plainArray(reactions.map(({ sinceId }) => sinceId ?? 'NULL'))}::uuid[],
+      ${plainArray(reactions.map(({ latestId }) => latestId ?? 'NULL'))}::uuid[],
+      ${plainArray(reactions.map(({ retractedId }) => retractedId ?? 'NULL'))}::uuid[]
+    ) AS input (viewer, item_key, type, since_id, latest_id, retracted_id)
     ORDER BY viewer, item_key, type
-    ON CONFLICT (viewer, item_key, type) DO UPDATE SET item_key = excluded.item_key`;
+    -- Locks what is there, and writes nothing.
+    ON CONFLICT (viewer, item_key, type) DO UPDATE SET item_key = excluded.item_key WHERE false`;
+}
+
+/** Each reaction that the batch is about, as it were if there were nothing but the batch. */
+function reactionsOf(batch: readonly KeyedEntry[]) {
+  const reactions = new Map<
+    string,
+    { viewer: string; itemKey: bigint; type: InteractionType; events: Interaction[] }
+  >();
+  for (const { entry, itemKey } of batch) {
+    const { viewer, type } = entry.interaction;
+    if (!isReactionType(type)) continue;
+    const key = `${viewer}${itemKey}${type}`;
+    const known = reactions.get(key);
+    if (known === undefined) reactions.set(key, { viewer, itemKey, type, events: [entry.interaction] });
+    else known.events.push(entry.interaction);
+  }
+  return Array.from(reactions.values(), ({ events, ...reaction }) => {
+    const { sinceId, retractedId } = applyReactionEvents({ sinceId: null, retractedId: null }, events);
+    let latestId: string | null = null;
+    for (const { id, retraction } of events) if (!retraction && (latestId === null || id > latestId)) latestId = id;
+    return { ...reaction, sinceId, latestId, retractedId };
+  });
+}
+
+/** Drops what the first statement made for interactions that were not recorded: of people erased, with ids used before. */
+export function dropUnfoundedReactionsSql(batch: readonly KeyedEntry[]): Prisma.Sql {
+  const viewers = batch.map(({ entry }) => entry.interaction.viewer);
+  return Prisma.sql`
+    DELETE FROM reactions r
+    WHERE r.viewer = ANY(${plainArray(viewers)}::uuid[]) AND ${IS_MADE} AND NOT EXISTS (
+      SELECT FROM interactions i
+      WHERE i.id IN (r.since_id, r.latest_id, r.retracted_id)
+        AND i.viewer = r.viewer AND i.item_key = r.item_key AND i.type = r.type)`;
 }
 
 /** Whether the person was erased after this was accepted (ms since the epoch). Costs nothing while nobody is. */
@@ -89,13 +130,25 @@ export function recordBatchSql(batch: readonly KeyedEntry[], oldestMinute: numbe
       ON CONFLICT (hour, item_key, type, viewer) DO NOTHING
       RETURNING item_key, type, minute
     ),
-    reacted AS (${reactedSql()}),
+    met AS MATERIALIZED (
+      SELECT f.id, f.retraction, r.viewer, r.item_key, r.type, r.since_id, r.latest_id, r.retracted_id,
+        r.ctid AS place, ${IS_MADE} AS made
+      FROM fresh f JOIN reactions r USING (viewer, item_key, type)
+      WHERE f.type IN ('LIKE', 'SAVE')
+    ),
+    refolded AS (${refoldedSql(batch.length)}),
     kept AS (
       UPDATE reactions r
-      SET since_id = reacted.since_id, latest_id = reacted.latest_id, retracted_id = reacted.retracted_id
-      FROM reacted
+      SET since_id = f.since_id, latest_id = f.latest_id, retracted_id = f.retracted_id
+      FROM refolded f
       -- Locked by the statement before, so each row is still where it was read.
-      WHERE r.ctid = reacted.place
+      WHERE r.ctid = f.place
+        AND (r.since_id, r.latest_id, r.retracted_id) IS DISTINCT FROM (f.since_id, f.latest_id, f.retracted_id)
+    ),
+    reacted AS (
+      SELECT item_key, type, old_since_id, since_id FROM refolded
+      UNION ALL
+      SELECT item_key, type, NULL, since_id FROM met WHERE made AND since_id = id AND ${isAllFresh(batch.length)}
     ),
     deltas AS MATERIALIZED (
       SELECT item_key, type, minute, sum(events) AS events, sum(people) AS people
@@ -115,19 +168,26 @@ export function recordBatchSql(batch: readonly KeyedEntry[], oldestMinute: numbe
       ARRAY(SELECT id::text FROM input WHERE erased) AS discarded`;
 }
 
+/** Then a reaction that was made for the batch is as it has to be. */
+function isAllFresh(rows: number): Prisma.Sql {
+  return Prisma.sql`(SELECT count(*) FROM fresh) = ${rows}`;
+}
+
 /**
  * The rule of src/interactions/reaction.ts over the fresh givings and retractions of the batch. Only when a retraction
  * comes late, with givings known after it, are older rows looked up: by viewer and id, so a short walk.
  */
-function reactedSql(): Prisma.Sql {
+function refoldedSql(rows: number): Prisma.Sql {
   return Prisma.sql`
       WITH state AS (
-        SELECT f.id, f.retraction, r.ctid AS place, r.viewer, r.item_key, r.type, r.since_id, r.latest_id,
-          greatest(r.retracted_id,
-            (max(f.id::text COLLATE "C") FILTER (WHERE f.retraction) OVER (PARTITION BY r.viewer, r.item_key, r.type))::uuid
+        SELECT id, retraction, place, viewer, item_key, type,
+          CASE WHEN NOT made THEN since_id END AS since_id,
+          CASE WHEN NOT made THEN latest_id END AS latest_id,
+          greatest(CASE WHEN NOT made THEN retracted_id END,
+            (max(id::text COLLATE "C") FILTER (WHERE retraction) OVER (PARTITION BY viewer, item_key, type))::uuid
           ) AS retracted_id
-        FROM fresh f JOIN reactions r USING (viewer, item_key, type)
-        WHERE f.type IN ('LIKE', 'SAVE')
+        FROM met
+        WHERE NOT (made AND ${isAllFresh(rows)})
       ),
       folded AS (
         SELECT place, viewer, item_key, type, since_id AS old_since_id, retracted_id,

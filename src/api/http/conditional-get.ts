@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { addToken } from './cors.ts';
 import type { HttpAnswer } from './http-answer.ts';
@@ -14,7 +14,7 @@ export function completeGetAnswer(request: IncomingMessage, answer: HttpAnswer):
   const policy = (headers['cache-control'] ??= 'no-store');
   if (answer.status !== 200 || policy.includes('no-store')) return answer;
   if (policy.includes('private')) headers['vary'] = addToken(headers['vary'], 'Authorization, X-Device-Id, X-User-Id');
-  const etag = `"${createHash('sha1').update(answer.body).digest('base64url')}"`;
+  const etag = `"${hash('sha1', answer.body, 'base64url')}"`;
   headers['etag'] = etag;
   const maxAge = /max-age=(\d+)/.exec(policy)?.[1];
   if (maxAge !== undefined && policy.includes('public'))

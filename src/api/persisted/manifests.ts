@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { Kind, parse, type DocumentNode } from 'graphql';
 import { z } from 'zod';
@@ -31,7 +31,7 @@ export function normalizeDocumentId(id: string): string {
 }
 
 export function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text, 'hex');
 }
 
 /** The files of the patterns as they are now; a pattern without wildcards always names one. */
