@@ -5,7 +5,7 @@ import { createMetricsServer } from './metrics-server.ts';
 import { createReadiness, type ReadinessCheck } from './readiness.ts';
 
 async function start(checks: ReadinessCheck[] = [], deadlineMs = 2_000) {
-  const readiness = createReadiness({ checks, deadlineMs, holdMs: 0 });
+  const readiness = createReadiness({ checks, deadlineMs, holdMs: 0, freshMs: 0 });
   const { registry } = createMetrics();
   const server = createMetricsServer({ registry, readiness, logger: createLogger('silent', 'test') });
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });

@@ -25,16 +25,24 @@ export interface Readiness {
   beginDraining(): void;
 }
 
-/** Asks every part at once, each for at most `deadlineMs`. Callers within `holdMs` share one answer: the probe is public. */
-export function createReadiness(options: {
+export interface ReadinessOptions {
   readonly checks: readonly ReadinessCheck[];
   readonly deadlineMs?: number;
+  /** A look that young is the answer, and is not taken again. */
   readonly holdMs?: number;
-}): Readiness {
-  const { checks, deadlineMs = 2_000, holdMs = 500 } = options;
+  /** One that young is the answer too, while the next is taken behind it. */
+  readonly freshMs?: number;
+}
+
+/**
+ * Asks every part at once, each for at most `deadlineMs`. Callers share one look, for the probe is public; and no prober
+ * waits for parts that answer slowly, under a load that they stand, longer than it takes to tell what they last said.
+ */
+export function createReadiness(options: ReadinessOptions): Readiness {
+  const { checks, deadlineMs = 2_000, holdMs = 500, freshMs = 2_000 } = options;
   let draining = false;
-  let parts: Promise<ReadinessReport['parts']> | null = null;
-  let askedAt = -Infinity;
+  let last: { readonly parts: ReadinessReport['parts']; readonly atMs: number } | null = null;
+  let looking: Promise<ReadinessReport['parts']> | null = null;
 
   async function ask(part: ReadinessCheck) {
     const { name, required } = part;
@@ -44,14 +52,24 @@ export function createReadiness(options: {
     return { name, required, ready: problem === null, problem };
   }
 
+  async function look(): Promise<ReadinessReport['parts']> {
+    const parts = await Promise.all(checks.map(ask));
+    last = { parts, atMs: performance.now() };
+    looking = null;
+    return parts;
+  }
+
+  function known(): ReadinessReport['parts'] | Promise<ReadinessReport['parts']> {
+    // Parts come while a process starts.
+    const ageMs = last === null || last.parts.length !== checks.length ? Infinity : performance.now() - last.atMs;
+    if (ageMs > holdMs) looking ??= look();
+    return last !== null && ageMs <= freshMs ? last.parts : (looking ?? look());
+  }
+
   return {
     async report() {
-      if (parts === null || performance.now() - askedAt > holdMs) {
-        askedAt = performance.now();
-        parts = Promise.all(checks.map(ask));
-      }
-      const known = await parts;
-      return { ready: !draining && known.every((part) => part.ready || !part.required), draining, parts: known };
+      const parts = await known();
+      return { ready: !draining && parts.every((part) => part.ready || !part.required), draining, parts };
     },
     beginDraining() {
       draining = true;

@@ -77,7 +77,7 @@ export async function startTransport(options: TransportOptions = {}) {
     ],
   });
   await apollo.start();
-  const readiness = createReadiness({ checks: options.checks ?? [], holdMs: 0 });
+  const readiness = createReadiness({ checks: options.checks ?? [], holdMs: 0, freshMs: 0 });
   const endpoint = createGraphqlEndpoint<RequestContext>({
     apollo,
     createContext: (context) => context,
