@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
+import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import { newInteractionId } from '../src/interactions/interaction-id.ts';
 import { quantile } from '../test/faults/quantile.ts';
 
@@ -45,6 +46,8 @@ export interface PhaseResult {
   readonly faults: Readonly<Record<string, number>>;
   readonly goodP99Ms: number;
   readonly refusedP99Ms: number;
+  /** How late the load itself was, 99th percentile: so much of any time may be its own. */
+  readonly ownLagP99Ms: number;
   /** By when requests were due. */
   readonly windows: readonly Window[];
 }
@@ -58,6 +61,7 @@ const GOOD_WITHIN_MS = 1_000;
 /** After the last phase, for what is still on its way. */
 const PATIENCE_MS = 3_000;
 const CONNECT_AT_ONCE = 100;
+const LAG_RESOLUTION_MS = 10;
 
 type Kind = 'good' | 'late' | 'refused';
 
@@ -67,6 +71,7 @@ interface Running {
   readonly faults: Record<string, number>;
   readonly times: Record<'good' | 'refused', number[]>;
   readonly windows: Window[];
+  readonly ownLag: IntervalHistogram;
 }
 
 interface Client {
@@ -191,7 +196,9 @@ async function main(plan: OpenLoopPlan): Promise<PhaseResult[]> {
       faults: {},
       times: { good: [], refused: [] },
       windows: Array.from({ length: Math.ceil((seconds * 1_000) / plan.windowMs) }, () => ({ due: 0, good: 0 })),
+      ownLag: monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS }),
     };
+    phase.ownLag.enable();
     const asking: Client[] = [];
     if (perSecond === null) {
       for (let n = 0; n < clients; n += 1) {
@@ -214,6 +221,7 @@ async function main(plan: OpenLoopPlan): Promise<PhaseResult[]> {
         }
         if (elapsedMs < seconds * 1_000) return;
         clearInterval(timer);
+        phase.ownLag.disable();
         for (const client of asking) if (client.asked !== null) client.asked.again = false;
         resolve([phase, performance.now()]);
       }, 1);
@@ -227,7 +235,7 @@ async function main(plan: OpenLoopPlan): Promise<PhaseResult[]> {
   for (const phase of plan.phases) ran.push(await run(phase));
   await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
   closing = true;
-  return ran.map(([{ startedAtMs, result, faults, times, windows }, endedAtMs]) => {
+  return ran.map(([{ startedAtMs, result, faults, times, windows, ownLag }, endedAtMs]) => {
     const answered = result.good + result.late + result.refused + Object.values(faults).reduce((a, b) => a + b, 0);
     const unanswered = result.sent - answered;
     return {
@@ -238,6 +246,7 @@ async function main(plan: OpenLoopPlan): Promise<PhaseResult[]> {
       seconds: (endedAtMs - startedAtMs) / 1_000,
       goodP99Ms: quantile(times.good, 0.99),
       refusedP99Ms: quantile(times.refused, 0.99),
+      ownLagP99Ms: Math.max(0, ownLag.percentile(99) / 1e6 - LAG_RESOLUTION_MS),
       windows,
     };
   });

@@ -85,7 +85,8 @@ function figuresOf({ peak, over, after, cpuOf }: Seen): Figure[] {
         `${whole(offered)} requests/s offered, ${whole(over.unsent / over.seconds)}/s more found no free connection of ` +
         `${whole(CONNECTIONS)}; ${whole(goodPerSecond(over))} / ${whole(goodPerSecond(peak))} served within 1 s, ` +
         `99th percentile ${whole(over.goodP99Ms)} / ${whole(peak.goodP99Ms)} ms; ${whole(over.late)} late; ` +
-        `server core busy ${whole(busy(over))} / ${whole(busy(peak))} %`,
+        `server core busy ${whole(busy(over))} / ${whole(busy(peak))} %; ` +
+        `the load itself late by up to ${whole(over.ownLagP99Ms)} / ${whole(peak.ownLagP99Ms)} ms`,
     }),
     figure({
       name,

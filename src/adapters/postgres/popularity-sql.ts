@@ -34,8 +34,8 @@ export function hoursIn(period: Period): number | undefined {
 }
 
 /**
- * Rollup rows (item_key, type, events, people) whose sum is what happened in the window: whole days inside, hours at the
- * edges. `among` narrows them by a condition on the rollup's columns, such as `item_key = ANY(…)`.
+ * Rollup rows (item_key, type, events, people) whose sum is what happened in the window: whole days, and the hours at its
+ * edges that are missing of them, or taken off them. `among` narrows them by a condition on the rollup's columns, such as `item_key = ANY(…)`.
  */
 export function windowRowsSql(window: PopularityWindow, buckets: Buckets, among: Prisma.Sql): Prisma.Sql {
   const rows = (table: 'minutes' | 'hours' | 'days' | 'totals', where: Prisma.Sql, sign = 1): Prisma.Sql => {
@@ -51,19 +51,33 @@ export function windowRowsSql(window: PopularityWindow, buckets: Buckets, among:
   if (span === undefined && buckets.currentHour - buckets.hour <= RECENT_HOURS) {
     return union([rows('totals', Prisma.sql`true`), rows('hours', Prisma.sql`hour > ${buckets.hour}`, -1)]);
   }
-  const firstHour = span === undefined ? 0 : buckets.hour - span + 1;
-  const firstDay = Math.ceil(firstHour / 24);
-  const endDay = Math.floor((buckets.hour + 1) / 24);
-  if (firstDay >= endDay) return rows('hours', Prisma.sql`hour BETWEEN ${firstHour} AND ${buckets.hour}`);
+  const { days, hours } = partsOf(span === undefined ? 0 : buckets.hour - span + 1, buckets);
   return union([
-    rows('days', Prisma.sql`day BETWEEN ${firstDay} AND ${endDay - 1}`),
-    ...(firstHour < firstDay * 24
-      ? [rows('hours', Prisma.sql`hour BETWEEN ${firstHour} AND ${firstDay * 24 - 1}`)]
-      : []),
-    ...(endDay * 24 <= buckets.hour
-      ? [rows('hours', Prisma.sql`hour BETWEEN ${endDay * 24} AND ${buckets.hour}`)]
-      : []),
+    ...(days.from < days.to ? [rows('days', Prisma.sql`day BETWEEN ${days.from} AND ${days.to - 1}`)] : []),
+    ...hours.map(({ from, to, sign }) => rows('hours', Prisma.sql`hour BETWEEN ${from} AND ${to - 1}`, sign)),
   ]);
+}
+
+/**
+ * The hours from the first to that of the buckets as whole days and what is missing of them or too much, whichever is
+ * fewer rows. Each range ends before its `to`.
+ */
+export function partsOf(firstHour: number, { hour, currentHour }: Pick<Buckets, 'hour' | 'currentHour'>) {
+  const hours: { from: number; to: number; sign: 1 | -1 }[] = [];
+  const end = hour + 1;
+  const days = { from: Math.floor(firstHour / 24), to: Math.ceil(end / 24) };
+  const before = firstHour - days.from * 24;
+  if (before > 12) {
+    days.from += 1;
+    hours.push({ from: firstHour, to: days.from * 24, sign: 1 });
+  } else if (before > 0) hours.push({ from: days.from * 24, to: firstHour, sign: -1 });
+  const after = days.to * 24 - end;
+  // Of hours to come there is next to nothing.
+  if (Math.min(after, Math.max(0, currentHour - hour)) > 24 - after) {
+    days.to -= 1;
+    hours.push({ from: days.to * 24, to: end, sign: 1 });
+  } else if (after > 0) hours.push({ from: end, to: days.to * 24, sign: -1 });
+  return { days, hours };
 }
 
 function union(parts: readonly Prisma.Sql[]): Prisma.Sql {
