@@ -40,6 +40,8 @@ export interface Database {
   primary<T>(work: (client: PrismaClient) => Promise<T>): Promise<T>;
   /** One transaction on the primary; never retried here. @throws UnavailableError on anything that may pass */
   transaction<T>(work: (tx: Transaction) => Promise<T>, timeoutMs?: number): Promise<T>;
+  /** Since the primary answered anything, ms; Infinity when it never has. */
+  primarySilentMs(): number;
   /** What is wrong with each replica that is out of rotation. */
   replicaFaults(): string[];
   close(): Promise<void>;
@@ -73,13 +75,16 @@ export function createDatabase(options: DatabaseOptions): Database {
   const refused = options.metrics.readFallbacks.labels('refused');
   fellBack.inc(0);
   refused.inc(0);
+  let primaryAnsweredAtMs = -Infinity;
   let closed = false;
 
   async function onPrimary<T>(work: (client: PrismaClient) => Promise<T>): Promise<T> {
     // Prisma would connect anew.
     if (closed) throw new UnavailableError('the database is closed');
     try {
-      return await work(primary);
+      const result = await work(primary);
+      primaryAnsweredAtMs = performance.now();
+      return result;
     } catch (error) {
       throw isTransient(error) ? new UnavailableError('Postgres is away', error) : error;
     }
@@ -141,6 +146,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     },
     transaction: (work, timeoutMs = TRANSACTION_TIMEOUT_MS) =>
       onPrimary((client) => client.$transaction(work, { maxWait: CONNECT_TIMEOUT_MS, timeout: timeoutMs })),
+    primarySilentMs: () => performance.now() - primaryAnsweredAtMs,
     replicaFaults: () => replicas.faults(),
     async close() {
       closed = true;
