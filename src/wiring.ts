@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from './config.ts';
 import { createFallbackQueue } from './interactions/fallback-queue.ts';
 import { traceQueue } from './interactions/traced-queue.ts';
@@ -6,7 +5,6 @@ import { measureQueue } from './interactions/measured-queue.ts';
 import type { DeliverySource, InteractionQueue } from './interactions/queue.ts';
 import type { Ports, ReadinessProbe } from './ports.ts';
 import { createDrainList } from './runtime/drain-list.ts';
-import { UnavailableError } from './runtime/errors.ts';
 import type { Logger } from './runtime/logger.ts';
 import type { Metrics } from './runtime/metrics.ts';
 import { noTracing, type Tracing } from './runtime/tracing.ts';
@@ -23,6 +21,7 @@ import { createPostgresPopularityReader } from './adapters/postgres/postgres-pop
 import { createPostgresRankingStore } from './adapters/postgres/postgres-ranking-store.ts';
 import { createPostgresRecorder } from './adapters/postgres/postgres-recorder.ts';
 import { createPostgresRejectedStore } from './adapters/postgres/postgres-rejected-store.ts';
+import { holdWhileAnswering } from './adapters/postgres/postgres-probe.ts';
 import { createSchemaCheck } from './adapters/postgres/postgres-schema-check.ts';
 import { createPostgresStandings } from './adapters/postgres/postgres-standings.ts';
 import { createPostgresWriteProgress } from './adapters/postgres/postgres-write-progress.ts';
@@ -34,9 +33,6 @@ import { createRedisPendingWrites } from './adapters/redis/redis-pending-writes.
 
 /** Redis that hangs makes a read so much slower until the breaker opens. */
 const CACHE_DEADLINE_MS = 20;
-/** Of a readiness probe; and after so long without an answer to anybody Postgres counts as away. */
-const SLOW_MS = 500;
-const SILENT_MS = 2_000;
 /** How soon an accepted interaction is found where the outbox is the queue, and where it only steps in. */
 const OUTBOX_POLL_MS = 25;
 const OUTBOX_FALLBACK_POLL_MS = 250;
@@ -182,27 +178,11 @@ async function openStore(config: Config, { logger, metrics }: WiringOptions): Pr
 }
 
 function postgresProbes(config: Config, database: Database, logger: Logger): ReadinessProbe[] {
-  /** It waits for a connection as everybody does: while others are answered, what it found last holds. */
-  function probe(name: string, required: boolean, find: () => Promise<string | null>): ReadinessProbe {
-    let last: string | null = 'has not answered yet';
-    async function look(): Promise<string | null> {
-      try {
-        last = await find();
-      } catch (error) {
-        if (database.primarySilentMs() >= SILENT_MS || !(error instanceof UnavailableError)) last = wordsOf(error);
-      }
-      return last;
-    }
-    return {
-      name,
-      required,
-      async check() {
-        const looked = look();
-        const isSlow = await Promise.race([looked.then(() => false), delay(SLOW_MS, true, { ref: false })]);
-        return isSlow && database.primarySilentMs() < SILENT_MS ? last : looked;
-      },
-    };
-  }
+  const probe = (name: string, required: boolean, find: () => Promise<string | null>): ReadinessProbe => ({
+    name,
+    required,
+    check: holdWhileAnswering(find, () => database.primarySilentMs()),
+  });
   const checkSchema = createSchemaCheck({ database, logger, known: () => migrationNames(findMigrationsDir()) });
   const probes = [
     probe('postgres', true, async () => {
@@ -215,8 +195,4 @@ function postgresProbes(config: Config, database: Database, logger: Logger): Rea
   ];
   if (config.database.replicaUrls.length === 0) return probes;
   return [...probes, probe('replicas', false, async () => database.replicaFaults().join('; ') || null)];
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'failed';
 }
