@@ -55,6 +55,16 @@ it('who asks while a part answers slowly hears what it last said, and the next o
   expect(await reported(readiness)).toEqual([false, 0]);
 });
 
+it('who asks after something was wrong hears how it is now', async () => {
+  const readiness = createReadiness({ checks });
+  problem = 'is away';
+  await reported(readiness);
+  [problem, tookMs] = [null, 300];
+  expect(await reported(readiness)).toEqual([false, 0]);
+  await vi.advanceTimersByTimeAsync(600);
+  expect(await reported(readiness)).toEqual([true, 300]);
+});
+
 it('a look from long ago is no answer, and a part that says nothing is not ready', async () => {
   const readiness = createReadiness({ checks });
   await reported(readiness);

@@ -30,7 +30,7 @@ export interface ReadinessOptions {
   readonly deadlineMs?: number;
   /** A look that young is the answer, and is not taken again. */
   readonly holdMs?: number;
-  /** One that young is the answer too, while the next is taken behind it. */
+  /** One that young is the answer too when all was well, while the next is taken behind it. */
   readonly freshMs?: number;
 }
 
@@ -63,7 +63,9 @@ export function createReadiness(options: ReadinessOptions): Readiness {
     // Parts come while a process starts.
     const ageMs = last === null || last.parts.length !== checks.length ? Infinity : performance.now() - last.atMs;
     if (ageMs > holdMs) looking ??= look();
-    return last !== null && ageMs <= freshMs ? last.parts : (looking ?? look());
+    // What was wrong a moment ago may be well by now, and who waits for that asks again and again.
+    const isHeld = ageMs <= holdMs || (ageMs <= freshMs && last?.parts.every(({ ready }) => ready) === true);
+    return last !== null && isHeld ? last.parts : (looking ?? look());
   }
 
   return {
