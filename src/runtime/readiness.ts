@@ -28,9 +28,9 @@ export interface Readiness {
 export interface ReadinessOptions {
   readonly checks: readonly ReadinessCheck[];
   readonly deadlineMs?: number;
-  /** A look that young is the answer, and is not taken again. */
+  /** A look that began so recently is the answer, and is not taken again. */
   readonly holdMs?: number;
-  /** One that young is the answer too when all was well, while the next is taken behind it. */
+  /** One that began so recently is the answer too when all was well, while the next is taken behind it. */
   readonly freshMs?: number;
 }
 
@@ -41,7 +41,7 @@ export interface ReadinessOptions {
 export function createReadiness(options: ReadinessOptions): Readiness {
   const { checks, deadlineMs = 2_000, holdMs = 500, freshMs = 2_000 } = options;
   let draining = false;
-  let last: { readonly parts: ReadinessReport['parts']; readonly atMs: number } | null = null;
+  let last: { readonly parts: ReadinessReport['parts']; readonly askedAtMs: number } | null = null;
   let looking: Promise<ReadinessReport['parts']> | null = null;
 
   async function ask(part: ReadinessCheck) {
@@ -53,19 +53,20 @@ export function createReadiness(options: ReadinessOptions): Readiness {
   }
 
   async function look(): Promise<ReadinessReport['parts']> {
+    const askedAtMs = performance.now();
     const parts = await Promise.all(checks.map(ask));
-    last = { parts, atMs: performance.now() };
+    last = { parts, askedAtMs };
     looking = null;
     return parts;
   }
 
   function known(): ReadinessReport['parts'] | Promise<ReadinessReport['parts']> {
     // Parts come while a process starts.
-    const ageMs = last === null || last.parts.length !== checks.length ? Infinity : performance.now() - last.atMs;
-    if (ageMs > holdMs) looking ??= look();
+    const ageMs = last === null || last.parts.length !== checks.length ? Infinity : performance.now() - last.askedAtMs;
+    if (last !== null && ageMs <= holdMs) return last.parts;
+    looking ??= look();
     // What was wrong a moment ago may be well by now, and who waits for that asks again and again.
-    const isHeld = ageMs <= holdMs || (ageMs <= freshMs && last?.parts.every(({ ready }) => ready) === true);
-    return last !== null && isHeld ? last.parts : (looking ?? look());
+    return last !== null && ageMs <= freshMs && last.parts.every(({ ready }) => ready) ? last.parts : looking;
   }
 
   return {
