@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import { createRandom, createWeightedPick } from '../src/demo/random.ts';
+import type { PostgresCluster } from '../test/servers/start-postgres.ts';
 import { testDirectory } from '../test/servers/test-run.ts';
 import { figure, type Figure } from './figure.ts';
 import { createFilledCatalogue, startBenchPostgres } from './postgres.ts';
@@ -19,52 +20,57 @@ const VENDOR_SHIFT_MS = 20 * 86_400_000;
 const JITTER_MS = 5 * 86_400_000;
 const SPAN_MS = 1_400 * 86_400_000;
 const ROUNDS = 3;
-const PASSES = [
-  { type: 'COMMENT', only: [] },
-  { type: 'LIKE', only: ['--where', 'rating>=4'] },
-];
+const COLUMNS = 'itemId=vendorId,userId=reviewerId,occurredAt=date';
+const PASSES = [['COMMENT'], ['LIKE', '--where', 'rating>=4']];
 
 /** The import of a file of reviews into an empty database: BENCH_REVIEWS, or one made up of the same shape. */
 export async function importRows(): Promise<Figure[]> {
   const given = process.env['BENCH_REVIEWS'];
   const file = given ?? (await generateReviews());
-  await using postgres = await startBenchPostgres();
   const what = given === undefined ? 'made-up reviews' : 'the given reviews';
+  await using postgres = await startBenchPostgres();
   const figures: Figure[] = [];
-  for (const { type, only } of PASSES) {
-    const rates: number[] = [];
-    const memory: number[] = [];
-    let rows = 0;
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const url = await createFilledCatalogue(postgres, 0);
-      const columns = 'itemId=vendorId,userId=reviewerId,occurredAt=date';
-      const options = ['--type', type, '--create-items', '--columns', columns, ...only];
-      const done = await run([...scriptArguments('import'), '--interactions', file, ...options], { DATABASE_URL: url });
-      rows = Number(/([\d,]+) rows \(/.exec(done.output)?.[1]?.replaceAll(',', ''));
-      rates.push(rows / done.seconds);
-      memory.push(Number(/at most (\d+) MB/.exec(done.output)?.[1]));
-    }
-    figures.push(
-      figure({
-        name: 'import',
-        what: `${what} as ${type}, csv.bz2, start to end`,
-        values: rates,
-        unit: ' rows/s',
-        digits: 0,
-        bar: { atLeast: 20_000 },
-        detail: `${rows.toLocaleString('en')} rows into an empty database`,
-      }),
-      figure({
-        name: 'import',
-        what: `peak resident memory as ${type}`,
-        values: memory,
-        unit: ' MB',
-        digits: 0,
-        bar: { atMost: 300 },
-      }),
-    );
-  }
+  for (const pass of PASSES) figures.push(...(await importAs(pass, what, file, postgres)));
   return figures;
+}
+
+/** `pass`: the type, and what else the import is told. */
+async function importAs(
+  pass: readonly string[],
+  what: string,
+  file: string,
+  postgres: PostgresCluster,
+): Promise<Figure[]> {
+  const options = ['--interactions', file, '--create-items', '--columns', COLUMNS, '--type', ...pass];
+  const rates: number[] = [];
+  const memory: number[] = [];
+  let rows = 0;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const url = await createFilledCatalogue(postgres, 0);
+    const done = await run([...scriptArguments('import'), ...options], { DATABASE_URL: url });
+    rows = Number(/([\d,]+) rows \(/.exec(done.output)?.[1]?.replaceAll(',', ''));
+    rates.push(rows / done.seconds);
+    memory.push(Number(/at most (\d+) MB/.exec(done.output)?.[1]));
+  }
+  return [
+    figure({
+      name: 'import',
+      what: `${what} as ${pass[0]}, csv.bz2, start to end`,
+      values: rates,
+      unit: ' rows/s',
+      digits: 0,
+      bar: { atLeast: 20_000 },
+      detail: `${rows.toLocaleString('en')} rows into an empty database`,
+    }),
+    figure({
+      name: 'import',
+      what: `peak resident memory as ${pass[0]}`,
+      values: memory,
+      unit: ' MB',
+      digits: 0,
+      bar: { atMost: 300 },
+    }),
+  ];
 }
 
 /** As a marketplace's export: nearly in order of time, each vendor busy for some months, most reviewers there once or twice. */

@@ -35,7 +35,8 @@ export function hoursIn(period: Period): number | undefined {
 
 /**
  * Rollup rows (item_key, type, events, people) whose sum is what happened in the window: whole days, and the hours at its
- * edges that are missing of them, or taken off them. `among` narrows them by a condition on the rollup's columns, such as `item_key = ANY(…)`.
+ * edges that are missing of them, or taken off them. `among` narrows them by a condition on the rollup's columns, such as
+ * `item_key = ANY(…)`.
  */
 export function windowRowsSql(window: PopularityWindow, buckets: Buckets, among: Prisma.Sql): Prisma.Sql {
   const rows = (table: 'minutes' | 'hours' | 'days' | 'totals', where: Prisma.Sql, sign = 1): Prisma.Sql => {
