@@ -34,6 +34,11 @@ interface Item<D> {
   readonly entry: RecordEntry;
 }
 
+interface Rejected<D> {
+  readonly delivery: D;
+  readonly entry: RejectedEntry;
+}
+
 /**
  * Records deliveries and acknowledges each after the transaction that holds it, or the reason why it was rejected, has
  * committed. Never rejects: what cannot be recorded for now is tried until it is, or handed back when the worker stops.
@@ -53,7 +58,7 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
   ): Promise<void> {
     const batch: Item<D>[] = [];
     const suspects: Item<D>[] = [];
-    const unreadable: { delivery: D; entry: RejectedEntry }[] = [];
+    const unreadable: Rejected<D>[] = [];
     for (const delivery of deliveries) {
       const { body, outboxSeq } = delivery;
       const decoded = decodeMessage(body);
@@ -69,20 +74,23 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
     for (const { entry } of [...batch, ...suspects]) oldestMs = Math.min(oldestMs, entry.interaction.acceptedAtMs);
     const settled = inHand.take(source.name, oldestMs);
     try {
-      // At once: what nobody can read holds up nothing that can be recorded.
-      await Promise.all([reject(unreadable), batch.length > 0 ? record(batch) : undefined]);
+      await (batch.length > 0 ? record(batch, unreadable) : reject(unreadable));
       for (const suspect of suspects) await record([suspect]);
     } finally {
       settled();
     }
 
-    async function record(items: readonly Item<D>[]): Promise<void> {
+    /** A transaction of its own for what nobody can read would cost as much as the whole batch. */
+    async function record(items: readonly Item<D>[], beside: readonly Rejected<D>[] = []): Promise<void> {
       const entries = items.map(({ entry }) => entry);
+      const rejected = beside.map(({ entry }) => entry);
+      const settles = [...items, ...beside].map(({ delivery }) => delivery);
       const startedAtMs = performance.now();
-      const outcome = await untilSettled(async () => recorder.record(entries));
-      if (outcome.kind === 'stopped') return source.requeue(items.map(({ delivery }) => delivery));
+      const outcome = await untilSettled(async () => recorder.record(entries, rejected));
+      if (outcome.kind === 'stopped') return source.requeue(settles);
       if (outcome.kind === 'poison') {
         metrics.recordFailures.inc({ kind: 'poison' });
+        await reject(beside);
         const [only] = items;
         if (items.length === 1 && only !== undefined) return rejectPoison(only, outcome.error);
         const middle = Math.ceil(items.length / 2);
@@ -91,7 +99,7 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
       }
       metrics.recordBatchDuration.observe((performance.now() - startedAtMs) / 1_000);
       metrics.recordBatchSize.observe(items.length);
-      source.ack(items.map(({ delivery }) => delivery));
+      source.ack(settles);
       countResult(entries, outcome.value);
       await forgetPending(outcome.value.rejected);
     }
@@ -101,7 +109,7 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
       await reject([{ delivery, entry: { ...entry, reason: 'RECORD_FAILED', detail: error.message } }]);
     }
 
-    async function reject(items: readonly { delivery: D; entry: RejectedEntry }[]): Promise<void> {
+    async function reject(items: readonly Rejected<D>[]): Promise<void> {
       if (items.length === 0) return;
       const entries = items.map(({ entry }) => entry);
       // Any row may be rejected, so whatever goes wrong here is no row's fault.

@@ -45,11 +45,12 @@ export class PoisonBatchError extends Error {
 export interface InteractionRecorder {
   /**
    * Rows, people, reactions and rollups of the batch in one transaction, from fresh rows only; an id that was recorded
-   * before counts nowhere. Unknown items and reused ids go to the rejected table in the same transaction.
+   * before counts nowhere. Unknown items and reused ids go to the rejected table in the same transaction, and with them
+   * what is `rejected` already.
    * @throws UnavailableError nothing was recorded, or it is unknown; the same batch may be tried again
    * @throws PoisonBatchError nothing was recorded and never will be: some row of the batch is at fault
    */
-  record(batch: readonly RecordEntry[]): Promise<RecordResult>;
+  record(batch: readonly RecordEntry[], rejected?: readonly RejectedEntry[]): Promise<RecordResult>;
   /** Keeps each in the rejected table, once per body, and deletes their outbox rows, in one transaction. */
   reject(entries: readonly RejectedEntry[]): Promise<void>;
 }

@@ -21,14 +21,15 @@ export function memoryRecorder(): MemoryRecorder {
     rejected: [],
     calls: [],
     before: () => undefined,
-    async record(batch) {
+    async record(batch, before = []) {
       const itemIds = batch.map((entry) => entry.interaction.itemId);
       recorder.calls.push(itemIds);
       await recorder.before(batch);
       if (itemIds.some((id) => id.startsWith('poison'))) throw new PoisonBatchError(new Error('bad row'));
       const rejected = batch
         .filter((entry) => entry.interaction.itemId.startsWith('unknown'))
-        .map((entry): RejectedEntry => ({ ...entry, reason: 'ITEM_NOT_FOUND', detail: '' }));
+        .map((entry): RejectedEntry => ({ ...entry, reason: 'ITEM_NOT_FOUND', detail: '' }))
+        .concat(before);
       recorder.rejected.push(...rejected);
       const good = itemIds.filter((id) => !id.startsWith('unknown'));
       recorder.recorded.push(...good);

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { occurredAtMs } from '../../interactions/interaction-id.ts';
-import type { Interaction } from '../../interactions/interaction.ts';
+import { isReactionType, type Interaction } from '../../interactions/interaction.ts';
 import {
   PoisonBatchError,
   type InteractionRecorder,
@@ -40,8 +40,9 @@ export function createPostgresRecorder(database: Database, now: () => number = D
     const missing = new Set<string>();
     for (const { interaction } of batch) if (!itemKeys.has(interaction.itemId)) missing.add(interaction.itemId);
     if (missing.size === 0) return;
-    const found = await database.primary((client) =>
-      client.item.findMany({ where: { id: { in: [...missing] } }, select: { id: true, key: true } }),
+    const found = await database.primary(
+      (client) => client.$queryRaw<{ id: string; key: bigint }[]>`
+        SELECT id, key FROM items WHERE id = ANY(${[...missing]}::text[])`,
     );
     for (const { id, key } of found) itemKeys.set(id, key);
   }
@@ -58,11 +59,11 @@ export function createPostgresRecorder(database: Database, now: () => number = D
     return { keyed, unknown };
   }
 
-  async function record(batch: readonly RecordEntry[]): Promise<RecordResult> {
+  async function record(batch: readonly RecordEntry[], before: readonly RejectedEntry[]): Promise<RecordResult> {
     const sifted = sift(batch, now());
     const { keyed, unknown } = await key(sifted.entries);
     await partitions.ensureFor(keyed.map(({ entry }) => occurredAtMs(entry.interaction.id)));
-    const outboxSeqs = batch.flatMap(({ outboxSeq }) => outboxSeq ?? []);
+    const outboxSeqs = [...batch, ...before].flatMap(({ outboxSeq }) => outboxSeq ?? []);
 
     return database.transaction(async (tx) => {
       const taken = await takeFromOutbox(tx, outboxSeqs);
@@ -71,15 +72,15 @@ export function createPostgresRecorder(database: Database, now: () => number = D
       const recordable = keyed.filter(({ entry }) => isOurs(entry));
       const row = await recordRows(tx, recordable, oldestMinute(now()));
       const known = recordable.length - row.fresh - row.discarded.length;
-      const discarded = new Set(row.discarded);
-      const kept = recordable.filter(({ entry }) => !discarded.has(entry.interaction.id));
-      const reused = known === 0 ? [] : await findReused(tx, kept);
+      const reused = await findReused(tx, recordable, row);
       const unfounded = new Set([...row.discarded, ...reused.map(({ interaction }) => interaction?.id)]);
       await dropUnfounded(
         tx,
-        recordable.filter(({ entry }) => unfounded.has(entry.interaction.id)),
+        recordable.filter(
+          ({ entry: { interaction } }) => isReactionType(interaction.type) && unfounded.has(interaction.id),
+        ),
       );
-      const rejected = [...sifted.contradicting, ...unknown].filter(isOurs).concat(reused);
+      const rejected = [...before, ...sifted.contradicting, ...unknown].filter(isOurs).concat(reused);
       await keepRejected(tx, rejected);
       return {
         recorded: row.fresh,
@@ -92,9 +93,9 @@ export function createPostgresRecorder(database: Database, now: () => number = D
   }
 
   return {
-    async record(batch) {
+    async record(batch, before = []) {
       try {
-        return await record(batch);
+        return await record(batch, before);
       } catch (error) {
         if (error instanceof UnavailableError) throw error;
         if (isFaultOfRows(error)) throw new PoisonBatchError(error);
@@ -161,7 +162,7 @@ async function takeFromOutbox(tx: Queryable, seqs: readonly bigint[]): Promise<R
 async function recordRows(tx: Queryable, batch: readonly KeyedEntry[], fromMinute: number): Promise<RecordedRow> {
   // Also for an empty batch: what is rejected beside it must not slip past an erasure.
   await tx.$executeRaw(lockReactionsSql(batch));
-  if (batch.length === 0) return { fresh: 0, discarded: [] };
+  if (batch.length === 0) return { fresh: 0, discarded: [], reused: [], unseen: [] };
   const [row] = await tx.$queryRaw<RecordedRow[]>(recordBatchSql(batch, fromMinute));
   if (row === undefined) throw new Error('recording gave no row');
   return row;
@@ -172,7 +173,23 @@ async function dropUnfounded(tx: Queryable, batch: readonly KeyedEntry[]): Promi
 }
 
 /** Of a batch just recorded, those whose id was recorded before for somebody or something else. */
-async function findReused(tx: Queryable, batch: readonly KeyedEntry[]): Promise<RejectedEntry[]> {
+async function findReused(
+  tx: Queryable,
+  recordable: readonly KeyedEntry[],
+  { reused, unseen }: RecordedRow,
+): Promise<RejectedEntry[]> {
+  const ids = new Set([...reused, ...(await findReusedAmong(tx, pick(recordable, new Set(unseen))))]);
+  return pick(recordable, ids).map(({ entry }) =>
+    rejection(entry, 'ID_REUSED', 'recorded before with another viewer, item or type'),
+  );
+}
+
+function pick(batch: readonly KeyedEntry[], ids: ReadonlySet<string>): readonly KeyedEntry[] {
+  return ids.size === 0 ? [] : batch.filter(({ entry }) => ids.has(entry.interaction.id));
+}
+
+async function findReusedAmong(tx: Queryable, batch: readonly KeyedEntry[]): Promise<string[]> {
+  if (batch.length === 0) return [];
   const rows = batch.map(({ entry }) => entry.interaction);
   const reused = await tx.$queryRaw<{ id: string }[]>(Prisma.sql`
     SELECT input.id::text FROM unnest(
@@ -184,12 +201,7 @@ async function findReused(tx: Queryable, batch: readonly KeyedEntry[]): Promise<
     ) AS input (id, viewer, item_key, type, retraction)
     JOIN interactions i ON i.id = input.id
     WHERE (i.viewer, i.item_key, i.type, i.retraction) <> (input.viewer, input.item_key, input.type, input.retraction)`);
-  const ids = new Set(reused.map(({ id }) => id));
-  return batch.flatMap(({ entry }) =>
-    ids.has(entry.interaction.id)
-      ? [rejection(entry, 'ID_REUSED', 'recorded before with another viewer, item or type')]
-      : [],
-  );
+  return reused.map(({ id }) => id);
 }
 
 /** Once per body: a message that comes again after a crash is not kept twice; nothing of a person erased since they sent it. */

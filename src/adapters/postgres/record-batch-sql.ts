@@ -93,7 +93,12 @@ export function erasedSql(viewer: Prisma.Sql, acceptedAtMs: Prisma.Sql): Prisma.
 
 export interface RecordedRow {
   readonly fresh: number;
+  /** Ids of people who were erased. */
   readonly discarded: string[];
+  /** Ids recorded before, for somebody or something else. */
+  readonly reused: string[];
+  /** Ids that another transaction has recorded meanwhile: only the next statement sees for whom. */
+  readonly unseen: string[];
 }
 
 /**
@@ -162,10 +167,20 @@ export function recordBatchSql(batch: readonly KeyedEntry[], oldestMinute: numbe
       ) AS change (item_key, type, minute, events, people)
       GROUP BY item_key, type, minute
     ),
-    ${addDeltasSql(oldestMinute)}
+    ${addDeltasSql(oldestMinute)},
+    known AS (
+      SELECT i.id, before.id IS NOT NULL AS seen,
+        (before.viewer, before.item_key, before.type, before.retraction) = (i.viewer, i.item_key, i.type, i.retraction) AS same
+      FROM input i LEFT JOIN LATERAL (
+        SELECT id, viewer, item_key, type, retraction FROM interactions WHERE id = i.id LIMIT 1
+      ) AS before ON true
+      WHERE NOT ${isAllFresh(batch.length)} AND NOT i.erased AND NOT EXISTS (SELECT FROM fresh f WHERE f.id = i.id)
+    )
     SELECT
       (SELECT count(*) FROM fresh)::integer AS fresh,
-      ARRAY(SELECT id::text FROM input WHERE erased) AS discarded`;
+      ARRAY(SELECT id::text FROM input WHERE erased) AS discarded,
+      ARRAY(SELECT id::text FROM known WHERE seen AND NOT same) AS reused,
+      ARRAY(SELECT id::text FROM known WHERE NOT seen) AS unseen`;
 }
 
 /** Then a reaction that was made for the batch is as it has to be. */
