@@ -12,6 +12,12 @@ export function pinned(core: number, command: string, args: readonly string[]): 
   return canPin ? ['taskset', ['-c', String(core), command, ...args]] : [command, [...args]];
 }
 
+/** The same for processes that run already. */
+export function pinRunning(core: number, pids: readonly number[]): void {
+  if (!canPin) return;
+  for (const pid of pids) spawnSync('taskset', ['-a', '-p', '-c', String(core), String(pid)]);
+}
+
 /** Seconds of CPU that the process has had; NaN where there is no /proc. */
 export function cpuSeconds(pid: number): number {
   try {

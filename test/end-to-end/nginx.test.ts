@@ -137,3 +137,27 @@ it('with every host gone, each answer says when to come back', async () => {
     expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }] });
   }
 });
+
+it('what the processes have no room for is refused here, at once, and says when to come back', async () => {
+  const room = 128;
+  const busy = await startUpstream();
+  const proxy = await startProxy([busy.url], { isExempt: true });
+  const ask = () => fetch(`${proxy.url}/graphql`, { method: 'POST', body: '{}' });
+  try {
+    busy.holds = true;
+    const waiting = Array.from({ length: room }, ask);
+    await waitFor(`${room} requests at the process`, () => busy.received.length === room);
+    const refused = await ask();
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('retry-after')).toBe('1');
+    expect(await refused.json()).toMatchObject({ errors: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }] });
+    expect(busy.received).toHaveLength(room);
+    busy.release();
+    expect(new Set((await Promise.all(waiting)).map(({ status }) => status))).toEqual(new Set([200]));
+    expect((await ask()).status).toBe(200);
+  } finally {
+    busy.release();
+    await proxy.stop();
+    await busy.close();
+  }
+});
