@@ -108,6 +108,18 @@ export function describeRecorder(name: string, server: () => Promise<TestDatabas
       expect(await recording.sql('SELECT count(*)::int AS kept FROM rejected')).toEqual([{ kept: 4 }]);
     });
 
+    test('of two batches at once that use an id for different things one is recorded, the other rejected', async () => {
+      await using recording = await createRecording(await server(), ['a', 'b']);
+      for (let turn = 0; turn < 20; turn += 1) {
+        const one = interaction();
+        const results = await Promise.all(
+          ['a', 'b'].map((itemId) => recording.recorder.record(entries({ ...one, itemId }, interaction()))),
+        );
+        expect(results.map(({ recorded, duplicates }) => recorded + duplicates).toSorted()).toEqual([1, 2]);
+        expect(results.flatMap(({ rejected }) => rejected.map(({ reason }) => reason))).toEqual(['ID_REUSED']);
+      }
+    });
+
     test('a like under an id of something else makes no reaction, and takes nothing from those beside it', async () => {
       await using recording = await createRecording(await server(), ['a', 'b']);
       const [view, known] = [interaction(), interaction({ user: 'known', type: 'LIKE' })];
