@@ -115,7 +115,9 @@ export function describeRecorder(name: string, server: () => Promise<TestDatabas
         const results = await Promise.all(
           ['a', 'b'].map((itemId) => recording.recorder.record(entries({ ...one, itemId }, interaction()))),
         );
-        expect(results.map(({ recorded, duplicates }) => recorded + duplicates).toSorted()).toEqual([1, 2]);
+        expect(results.map(({ recorded, duplicates }) => recorded + duplicates).toSorted((a, b) => a - b)).toEqual([
+          1, 2,
+        ]);
         expect(results.flatMap(({ rejected }) => rejected.map(({ reason }) => reason))).toEqual(['ID_REUSED']);
       }
     });

@@ -24,9 +24,9 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'worker/record-batch.ts',
     edits: [
       {
-        find: 'const outcome = await untilSettled(async () => recorder.record(entries));',
+        find: 'const outcome = await untilSettled(async () => recorder.record(entries, rejected));',
         replace:
-          'source.ack(items.map(({ delivery }) => delivery)); const outcome = await untilSettled(async () => recorder.record(entries));',
+          'source.ack(settles); const outcome = await untilSettled(async () => recorder.record(entries, rejected));',
       },
     ],
     row: 'worker-inserted',
