@@ -80,7 +80,7 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
       settled();
     }
 
-    /** A transaction of its own for what nobody can read would cost as much as the whole batch. */
+    /** `beside`: kept in the same transaction, for one of their own is a commit more in each batch. */
     async function record(items: readonly Item<D>[], beside: readonly Rejected<D>[] = []): Promise<void> {
       const entries = items.map(({ entry }) => entry);
       const rejected = beside.map(({ entry }) => entry);
