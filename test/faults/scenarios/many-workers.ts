@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { newInteractionId } from '../../../src/interactions/interaction-id.ts';
-import { INTERACTION_TYPES, isReactionType } from '../../../src/interactions/interaction.ts';
+import { INTERACTION_TYPES, isReactionType, type InteractionType } from '../../../src/interactions/interaction.ts';
 import { query } from '../../servers/query.ts';
 import { waitFor } from '../../servers/wait-for.ts';
 import { bodyOf, publishBodies } from '../publish.ts';
@@ -8,9 +8,11 @@ import type { Arena, Row } from '../row.ts';
 import type { Supervised } from '../system-under-fault.ts';
 
 const WORKERS = { quick: 4, full: 8 };
-const INTERACTIONS = { quick: 4_000, full: 40_000 };
+const INTERACTIONS = { quick: 8_000, full: 40_000 };
 const CONFLICTING = 400;
-const PEOPLE = 30;
+/** Who share their reactions wait for each other there, and never meet in the rollups: those are met by many who do not react. */
+const CROWD = { people: 10_000, types: INTERACTION_TYPES.filter((type) => !isReactionType(type)) };
+const REACTING = { people: 30, types: INTERACTION_TYPES };
 /** Small and often: more of them meet. */
 const BATCHES = { RECORD_BATCH_MAX_ITEMS: '60', RECORD_BATCH_MAX_WAIT_MS: '5', QUEUE_PREFETCH: '640' };
 const DEADLOCK = 'deadlock detected';
@@ -27,13 +29,15 @@ export const manyWorkers: Row = {
       const count = isQuick ? WORKERS.quick : WORKERS.full;
       while (others.length < count - 1) others.push(await system.supervise('worker', BATCHES));
       const before = said(DEADLOCK);
-      await publish(arena, isQuick ? INTERACTIONS.quick : INTERACTIONS.full);
-      await arena.recovers();
+      for (const among of [CROWD, REACTING]) {
+        await publish(arena, (isQuick ? INTERACTIONS.quick : INTERACTIONS.full) / 2, among);
+        await arena.recovers();
+      }
       arena.holds('no deadlock', said(DEADLOCK) === before, `${said(DEADLOCK) - before} among ${count} workers`);
 
       await repeatableReads(arena, 'on');
       const serial = said(SERIALIZATION);
-      await publish(arena, CONFLICTING);
+      await publish(arena, CONFLICTING, REACTING);
       await arena.recovers();
       await repeatableReads(arena, 'off');
       arena.holds('40001 retried', said(SERIALIZATION) > serial, `${said(SERIALIZATION) - serial} times`);
@@ -55,13 +59,17 @@ export const manyWorkers: Row = {
   },
 };
 
-/** Few people and items, every type, givings and retractions, in no order at all. */
-async function publish({ system, items, ledger, between }: Arena, count: number): Promise<void> {
+/** Few items, givings and retractions, in no order at all. */
+async function publish(
+  { system, items, ledger, between }: Arena,
+  count: number,
+  { people, types }: { readonly people: number; readonly types: readonly InteractionType[] },
+): Promise<void> {
   const sent = Array.from({ length: count }, () => {
-    const type = INTERACTION_TYPES[between(0, INTERACTION_TYPES.length)] ?? 'VIEW';
+    const type = types[between(0, types.length)] ?? 'VIEW';
     return {
       id: newInteractionId(),
-      viewer: `person-${between(0, PEOPLE)}`,
+      viewer: `person-${between(0, people)}`,
       item: items[between(0, items.length)] ?? '',
       type,
       retraction: isReactionType(type) && between(0, 4) === 0,
