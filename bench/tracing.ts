@@ -11,7 +11,9 @@ import { startOurs, type Program } from './program.ts';
 import { load, requireWrk } from './wrk.ts';
 
 const ITEMS = 1_000;
-const ROUNDS = 5;
+/** Which code V8 compiles how differs from process to process, by as much as is measured here. */
+const GENERATIONS = 5;
+const ROUNDS = 4;
 const SECONDS = 2;
 const CONNECTIONS = 64;
 /** Sent so soon that sending is part of what is measured. */
@@ -38,12 +40,7 @@ export async function tracing(): Promise<Figure[]> {
     AMQP_URL: rabbitmq.url,
     AUTH_JWT_SECRET: SECRET,
   };
-  const start = (queue: string, own: Readonly<Record<string, string>>): Promise<Program> =>
-    startOurs('api', { ...env, ...OFTEN, ...own, QUEUE_NAME: queue }, SERVER_CORE);
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
-  await using off = await start('off', {});
-  await using some = await start('some', { ...endpoint, OTEL_TRACES_SAMPLER_ARG: '0.01' });
-  await using every = await start('every', { ...endpoint, OTEL_TRACES_SAMPLER_ARG: '1' });
   const broker = await connect(rabbitmq.url);
   const channel = await broker.createChannel();
 
@@ -53,14 +50,27 @@ export async function tracing(): Promise<Figure[]> {
     return perCpuSecond;
   }
 
-  async function round(): Promise<Round> {
-    return { off: await measure(off, 'off'), some: await measure(some, 'some'), every: await measure(every, 'every') };
+  async function generation(): Promise<Round[]> {
+    const start = (queue: string, own: Readonly<Record<string, string>>): Promise<Program> =>
+      startOurs('api', { ...env, ...OFTEN, ...own, QUEUE_NAME: queue }, SERVER_CORE);
+    await using off = await start('off', {});
+    await using some = await start('some', { ...endpoint, OTEL_TRACES_SAMPLER_ARG: '0.01' });
+    await using every = await start('every', { ...endpoint, OTEL_TRACES_SAMPLER_ARG: '1' });
+    const rounds: Round[] = [];
+    for (let n = 0; n <= ROUNDS; n += 1) {
+      rounds.push({
+        off: await measure(off, 'off'),
+        some: await measure(some, 'some'),
+        every: await measure(every, 'every'),
+      });
+    }
+    // The first warms up.
+    return rounds.slice(1);
   }
 
   try {
-    await round();
     const rounds: Round[] = [];
-    for (let n = 0; n < ROUNDS; n += 1) rounds.push(await round());
+    for (let n = 0; n < GENERATIONS; n += 1) rounds.push(...(await generation()));
     if (collector.exports() === 0) throw new Error('the collector got nothing: nothing was traced');
     const ratio = (what: string, pick: (round: Round) => number, bar?: Bar): Figure =>
       figure({

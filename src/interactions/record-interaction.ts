@@ -54,7 +54,7 @@ export function createRecordInteraction(options: RecordInteractionOptions): Reco
       }
       if (unseen.length > 0) {
         const lookUp = (): Promise<ReadonlySet<string>> => known.lookUp(unseen);
-        const visible = await (span === null ? lookUp() : span.within(lookUp));
+        const visible = await (span === null ? lookUp() : span.child('client', 'look up items', {}, lookUp));
         for (const [index, result] of results.entries()) {
           const input = inputs[index];
           if (!result.ok || input === undefined) continue;

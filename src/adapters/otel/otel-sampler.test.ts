@@ -1,7 +1,7 @@
 import { ROOT_CONTEXT, SpanKind, trace, type Link } from '@opentelemetry/api';
 import { SamplingDecision } from '@opentelemetry/sdk-trace';
 import { expect, it } from 'vitest';
-import { createSampler, type SamplerOptions } from './otel-sampler.ts';
+import { CHOSEN_ROOT, createSampler, type SamplerOptions } from './otel-sampler.ts';
 
 const LOW = '0'.repeat(31) + '1';
 /** The SDK samples by the exclusive or of the four parts. */
@@ -26,6 +26,12 @@ it('not by parent, no sender can make this process record more than its share', 
   const options = { parentBased: false, ratio: 0.5 };
   expect(records(options, { traceId: HIGH, parent: 'sampled' })).toBe(false);
   expect(records(options, { traceId: LOW, parent: 'unsampled' })).toBe(true);
+});
+
+it('what was chosen before is recorded, whatever its trace id', () => {
+  const sampler = createSampler({ parentBased: true, ratio: 0.5 });
+  const { decision } = sampler.shouldSample(CHOSEN_ROOT, HIGH, 'x', SpanKind.SERVER, {}, []);
+  expect(decision).toBe(SamplingDecision.RECORD_AND_SAMPLED);
 });
 
 it('a batch linked with what is recorded is recorded too, unless nothing is to be', () => {

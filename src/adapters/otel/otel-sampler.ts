@@ -1,3 +1,4 @@
+import { createContextKey, ROOT_CONTEXT } from '@opentelemetry/api';
 import {
   AlwaysOffSampler,
   AlwaysOnSampler,
@@ -14,6 +15,10 @@ export interface SamplerOptions {
   readonly ratio: number;
 }
 
+const CHOSEN = createContextKey('chosen to be recorded');
+/** Of a trace that begins here and was chosen before it had a span: one of the SDK costs its time even when nothing is recorded. */
+export const CHOSEN_ROOT = ROOT_CONTEXT.setValue(CHOSEN, true);
+
 /** What is linked with recorded spans is recorded: it is the rest of their story. At ratio 0 without regard to parents nothing is. */
 export function createSampler({ parentBased, ratio }: SamplerOptions): Sampler {
   const root = rootOf(ratio);
@@ -21,7 +26,7 @@ export function createSampler({ parentBased, ratio }: SamplerOptions): Sampler {
   const sampler = parentBased ? new ParentBasedSampler({ root }) : root;
   return {
     shouldSample: (context, traceId, name, kind, attributes, links) =>
-      links.length > 0
+      links.length > 0 || context.getValue(CHOSEN) === true
         ? { decision: SamplingDecision.RECORD_AND_SAMPLED }
         : sampler.shouldSample(context, traceId, name, kind, attributes, links),
     toString: () => `WithLinks{${sampler.toString()}}`,

@@ -13,15 +13,15 @@ afterEach(async () => {
   for (const end of ends.splice(0)) await end[Symbol.asyncDispose]();
 });
 
-/** Begins no trace of its own. */
-async function setUp(): Promise<{ tracing: Tracing; collector: Collector }> {
+/** Of traces that begin here, `ratio` is recorded. */
+async function setUp(ratio = 0): Promise<{ tracing: Tracing; collector: Collector }> {
   const collector = await startCollector();
   ends.push(collector);
   const tracing = createOtelTracing({
     url: `${collector.url}/v1/traces`,
     headers: {},
     resource: { 'service.name': 'test' },
-    sampler: { parentBased: true, ratio: 0 },
+    sampler: { parentBased: true, ratio },
     logger: createLogger('silent', 'test'),
   });
   return { tracing, collector };
@@ -38,6 +38,17 @@ it('what is not sampled has no span, and runs as it would without tracing', asyn
   expect(await tracing.batch('batch', [UNSAMPLED, 'nonsense'], {}, async () => tracing.current())).toBeNull();
   await tracing.close();
   expect(collector.spans).toEqual([]);
+});
+
+it.each([0.25, 1])('of the requests that begin a trace, %f are recorded', async (ratio) => {
+  const { tracing } = await setUp(ratio);
+  const requests = 2_000;
+  let recorded = 0;
+  for (let n = 0; n < requests; n += 1) await tracing.request({}, async (span) => void (recorded += span ? 1 : 0));
+  // Ten standard deviations: by chance it misses once in a universe.
+  const deviation = Math.sqrt(ratio * (1 - ratio) * requests);
+  expect(Math.abs(recorded - ratio * requests)).toBeLessThanOrEqual(10 * deviation);
+  await tracing.close();
 });
 
 it('the current span is that of the work at hand, beside other work, and none when it is done', async () => {

@@ -17,7 +17,7 @@ import { withDeadline } from '../../runtime/deadline.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Span, TraceHeaders, Tracing } from '../../runtime/tracing.ts';
 import { reportFailures } from './otel-exporter.ts';
-import { createSampler, type SamplerOptions } from './otel-sampler.ts';
+import { CHOSEN_ROOT, createSampler, type SamplerOptions } from './otel-sampler.ts';
 
 /** What the SDK keeps of a span's links. */
 const MAX_LINKS = 128;
@@ -98,8 +98,9 @@ export function createOtelTracing(options: OtelTracingOptions): Tracing {
 
   return {
     request(headers, work) {
-      const parent =
-        headers['traceparent'] === undefined ? ROOT_CONTEXT : propagator.extract(ROOT_CONTEXT, headers, HEADERS);
+      const begins = headers['traceparent'] === undefined;
+      if (begins && Math.random() >= options.sampler.ratio) return work(null);
+      const parent = begins ? CHOSEN_ROOT : propagator.extract(ROOT_CONTEXT, headers, HEADERS);
       const span = tracer.startSpan('request', { kind: SpanKind.SERVER }, parent);
       return span.isRecording() ? untilDone(span, () => work(wrap(span))) : work(null);
     },
