@@ -150,8 +150,7 @@ export function scoredSql({ period, rankings, types, buckets, among }: Scoring):
     ),
     decayed AS (
       SELECT n.ranking, n.item_key, n.hour / n.half_life + ln(sum(
-        w.weight * CASE WHEN w.by_people THEN h.people ELSE h.events END * power(2::float8, (h.hour - n.hour) / n.half_life)
-        ORDER BY h.hour, h.type)) / ln(2::float8) AS sort_key
+        w.weight * CASE WHEN w.by_people THEN h.people ELSE h.events END * power(2::float8, (h.hour - n.hour) / n.half_life))) / ln(2::float8) AS sort_key
       FROM newest n
       JOIN weights w ON w.ranking = n.ranking
       JOIN hours h ON h.item_key = n.item_key AND h.type = w.type

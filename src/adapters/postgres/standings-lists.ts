@@ -105,22 +105,29 @@ export async function rescoreItems(
   const rows = await tx.$queryRaw<{ list_id: number }[]>`
     WITH ${scoredSql({ period, rankings, types: null, buckets, among })},
     ${placedSql(period, aboveWaterline)},
+    -- NOT IN is answered from a hash table whatever the planner makes of these few rows; NOT EXISTS compared each with each.
+    present AS MATERIALIZED (
+      SELECT s.item_key, s.list_id, s.sort_key, s.people, s.ctid AS place
+      FROM standings s JOIN standing_lists l ON l.id = s.list_id
+      WHERE s.item_key = ANY(${itemKeys}::bigint[]) AND l.period = ${period}::standing_period
+    ),
     gone AS (
-      DELETE FROM standings s USING standing_lists l
-      WHERE s.item_key = ANY(${itemKeys}::bigint[]) AND l.id = s.list_id AND l.period = ${period}::standing_period
-        AND NOT EXISTS (SELECT FROM placed p WHERE p.list_id = s.list_id AND p.item_key = s.item_key)
+      DELETE FROM standings s USING present h
+      WHERE s.ctid = h.place AND (h.list_id, h.item_key) NOT IN (SELECT list_id, item_key FROM placed)
       RETURNING s.list_id
     ),
-    put AS (
+    moved AS (
+      UPDATE standings s SET sort_key = p.sort_key, people = p.people
+      FROM placed p JOIN present h ON h.item_key = p.item_key AND h.list_id = p.list_id
+      WHERE s.ctid = h.place AND (h.sort_key, h.people) <> (p.sort_key, p.people)
+    ),
+    came AS (
       INSERT INTO standings (item_key, list_id, item_id, sort_key, people)
       SELECT item_key, list_id, item_id, sort_key, people FROM placed p
-      -- ON CONFLICT locks, and so rewrites, even the rows that its WHERE leaves alone.
-      WHERE NOT EXISTS (SELECT FROM standings s WHERE s.item_key = p.item_key AND s.list_id = p.list_id
-        AND s.sort_key = p.sort_key AND s.people = p.people)
-      ON CONFLICT (item_key, list_id) DO UPDATE SET sort_key = excluded.sort_key, people = excluded.people
-      RETURNING list_id, xmax = 0 AS added
+      WHERE (list_id, item_key) NOT IN (SELECT list_id, item_key FROM present)
+      RETURNING list_id
     )
-    SELECT list_id FROM gone UNION SELECT list_id FROM put WHERE added`;
+    SELECT list_id FROM gone UNION SELECT list_id FROM came`;
   return rows.map(({ list_id }) => list_id);
 }
 
