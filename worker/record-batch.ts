@@ -101,7 +101,7 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
       metrics.recordBatchSize.observe(items.length);
       source.ack(settles);
       countResult(entries, outcome.value);
-      await forgetPending(outcome.value.rejected);
+      forgetPending(outcome.value.rejected);
     }
 
     async function rejectPoison({ delivery, entry }: Item<D>, error: Error): Promise<void> {
@@ -117,7 +117,7 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
       if (outcome.kind !== 'done') return source.requeue(items.map(({ delivery }) => delivery));
       source.ack(items.map(({ delivery }) => delivery));
       countRejected(entries);
-      await forgetPending(entries);
+      forgetPending(entries);
     }
   };
 
@@ -164,9 +164,10 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
     for (const { reason } of entries) metrics.rejected.inc({ reason });
   }
 
-  async function forgetPending(entries: readonly RejectedEntry[]): Promise<void> {
+  /** Not waited for: it never fails, and the place belongs to the next batch. */
+  function forgetPending(entries: readonly RejectedEntry[]): void {
     const known = entries.flatMap(({ interaction }) => interaction ?? []);
-    if (known.length > 0) await pending.remove(known);
+    if (known.length > 0) void pending.remove(known);
   }
 }
 

@@ -11,6 +11,7 @@ import {
 } from '../../interactions/recorder.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
 import { isFaultOfRows, sqlState } from './postgres-errors.ts';
+import { PLAN_KEPT } from './named-statements.ts';
 import { createPartitions, oldestMinute } from './postgres-partitions.ts';
 import type { Database, Queryable } from './prisma-database.ts';
 import {
@@ -36,19 +37,20 @@ export function createPostgresRecorder(database: Database, now: () => number = D
   const itemKeys = new LRUCache<string, bigint>({ max: CACHED_ITEM_KEYS });
   const partitions = createPartitions(database);
 
-  async function lookUpItems(batch: readonly RecordEntry[]): Promise<void> {
+  async function lookUpItems(tx: Queryable, batch: readonly RecordEntry[]): Promise<void> {
     const missing = new Set<string>();
     for (const { interaction } of batch) if (!itemKeys.has(interaction.itemId)) missing.add(interaction.itemId);
     if (missing.size === 0) return;
-    const found = await database.primary(
-      (client) => client.$queryRaw<{ id: string; key: bigint }[]>`
-        SELECT id, key FROM items WHERE id = ANY(${[...missing]}::text[])`,
-    );
+    const found = await tx.$queryRaw<{ id: string; key: bigint }[]>`
+      SELECT ${PLAN_KEPT} id, key FROM items WHERE id = ANY(${[...missing]}::text[])`;
     for (const { id, key } of found) itemKeys.set(id, key);
   }
 
-  async function key(entries: readonly RecordEntry[]): Promise<{ keyed: KeyedEntry[]; unknown: RejectedEntry[] }> {
-    await lookUpItems(entries);
+  async function key(
+    tx: Queryable,
+    entries: readonly RecordEntry[],
+  ): Promise<{ keyed: KeyedEntry[]; unknown: RejectedEntry[] }> {
+    await lookUpItems(tx, entries);
     const keyed: KeyedEntry[] = [];
     const unknown: RejectedEntry[] = [];
     for (const entry of entries) {
@@ -61,11 +63,11 @@ export function createPostgresRecorder(database: Database, now: () => number = D
 
   async function record(batch: readonly RecordEntry[], before: readonly RejectedEntry[]): Promise<RecordResult> {
     const sifted = sift(batch, now());
-    const { keyed, unknown } = await key(sifted.entries);
-    await partitions.ensureFor(keyed.map(({ entry }) => occurredAtMs(entry.interaction.id)));
+    await partitions.ensureFor(sifted.entries.map(({ interaction }) => occurredAtMs(interaction.id)));
     const outboxSeqs = [...batch, ...before].flatMap(({ outboxSeq }) => outboxSeq ?? []);
 
     return database.transaction(async (tx) => {
+      const { keyed, unknown } = await key(tx, sifted.entries);
       const taken = await takeFromOutbox(tx, outboxSeqs);
       const isOurs = ({ outboxSeq }: Pick<RecordEntry, 'outboxSeq'>): boolean =>
         outboxSeq === null || taken.has(outboxSeq);
