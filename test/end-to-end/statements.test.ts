@@ -15,7 +15,7 @@ const POLLERS = [/FROM catalogue_state/, /FROM rankings|"rankings"/, /pg_is_in_r
 /** By what each kind of entity is read from. */
 const KINDS = {
   standings: /FROM standings_state/,
-  items: /SELECT id, title, .* FROM items WHERE id = ANY/s,
+  items: /SELECT \/\* plan kept \*\/ id, title, .* FROM items WHERE id = ANY/s,
   counts: /WITH wanted AS/,
   reactions: /FROM reactions r/,
 };

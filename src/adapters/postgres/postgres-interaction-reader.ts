@@ -3,6 +3,7 @@ import { occurredAtMs } from '../../interactions/interaction-id.ts';
 import { isReactionType, type Interaction, type InteractionType } from '../../interactions/interaction.ts';
 import { decodeMessage } from '../../interactions/message.ts';
 import type { JsonValue } from '../../runtime/json.ts';
+import { PLAN_KEPT } from './named-statements.ts';
 import type { Database } from './prisma-database.ts';
 import { Prisma, type PrismaClient } from '../generated/prisma/client.ts';
 
@@ -49,7 +50,7 @@ export function createPostgresInteractionReader(database: Database): Interaction
     async reactionsTo(viewer, itemIds) {
       const rows = await database.latest(
         (client) => client.$queryRaw<ReactionStateRow[]>`
-          SELECT ${REACTION_COLUMNS}
+          SELECT ${PLAN_KEPT} ${REACTION_COLUMNS}
           WHERE r.viewer = ${viewer}::uuid AND items.id = ANY(${itemIds}::text[]) AND items.hidden_at IS NULL`,
       );
       return rows.flatMap(toReactionRow);

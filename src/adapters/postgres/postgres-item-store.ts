@@ -1,6 +1,7 @@
 import type { Item, ItemInput } from '../../items/item.ts';
 import type { ItemStore } from '../../items/item-store.ts';
 import type { JsonValue } from '../../runtime/json.ts';
+import { PLAN_KEPT } from './named-statements.ts';
 import type { Database, Queryable } from './prisma-database.ts';
 import { Prisma } from '../generated/prisma/client.ts';
 
@@ -23,7 +24,7 @@ export function createPostgresItemStore(database: Database): ItemStore {
   return {
     async find(ids, point) {
       const work = (client: Queryable): Promise<ItemRow[]> => client.$queryRaw`
-        SELECT ${COLUMNS} FROM items WHERE id = ANY(${ids}::text[]) AND hidden_at IS NULL`;
+        SELECT ${PLAN_KEPT} ${COLUMNS} FROM items WHERE id = ANY(${ids}::text[]) AND hidden_at IS NULL`;
       const rows = await (point === null ? database.read(work) : database.readPast(point, work));
       return rows.map(toItem);
     },
@@ -31,7 +32,7 @@ export function createPostgresItemStore(database: Database): ItemStore {
     async known(ids) {
       const rows = await database.primary(
         (client) => client.$queryRaw<{ id: string }[]>`
-          SELECT id FROM items WHERE id = ANY(${ids}::text[]) AND hidden_at IS NULL`,
+          SELECT ${PLAN_KEPT} id FROM items WHERE id = ANY(${ids}::text[]) AND hidden_at IS NULL`,
       );
       return new Set(rows.map(({ id }) => id));
     },
@@ -91,7 +92,7 @@ export function createPostgresItemStore(database: Database): ItemStore {
     async changes() {
       const [row] = await database.latest(
         (client) => client.$queryRaw<{ generation: bigint; hidden: string[] }[]>`
-          SELECT generation, ARRAY(
+          SELECT ${PLAN_KEPT} generation, ARRAY(
             SELECT id FROM items WHERE hidden_at > now() - ${RECENTLY_HIDDEN}::interval
           ) AS hidden FROM catalogue_state`,
       );

@@ -7,6 +7,7 @@ import {
   type RankedItem,
 } from '../../popularity/popularity-reader.ts';
 import type { Ranking } from '../../popularity/ranking.ts';
+import { PLAN_KEPT } from './named-statements.ts';
 import { bucketsOf, scoredSql, windowRowsSql } from './popularity-sql.ts';
 import type { Database, Queryable } from './prisma-database.ts';
 import { Prisma } from '../generated/prisma/client.ts';
@@ -78,7 +79,7 @@ function createReads(read: Read): PopularityReads {
       const rows = await read(
         (client) => client.$queryRaw<CountRow[]>`
           WITH wanted AS MATERIALIZED (SELECT key, id FROM items WHERE id = ANY(${itemIds}::text[]))
-          SELECT w.id AS item_id, r.type::text, sum(r.events)::bigint AS count
+          SELECT ${PLAN_KEPT} w.id AS item_id, r.type::text, sum(r.events)::bigint AS count
           FROM (${windowRowsSql(window, bucketsOf(asOf.getTime(), Date.now()), among)}) AS r
           JOIN wanted w ON w.key = r.item_key
           GROUP BY w.id, r.type HAVING sum(r.events) > 0`,
@@ -107,7 +108,7 @@ export function standingsSql(
           AND (s.sort_key < ${after.sortKey}::float8 OR s.item_id > ${after.itemId})`;
   const list = Prisma.sql`ranking = ${ranking.name} AND period = ${period}::standing_period`;
   return Prisma.sql`
-    SELECT st.as_of, page.item_id, page.sort_key, page.people,
+    SELECT ${PLAN_KEPT} st.as_of, page.item_id, page.sort_key, page.people,
       coalesce(l.ready, (SELECT ready FROM standing_lists WHERE ${list} AND category = ''), false) AS ready
     FROM standings_state st
     LEFT JOIN standing_lists l ON l.ranking = ${ranking.name} AND l.period = ${period}::standing_period AND l.category = ${category}

@@ -51,11 +51,10 @@ export function createPostgresStandings({ database, now, depth = MAX_DEPTH }: St
     const touched = await takeTouched(tx);
     await ensureLists(tx, rankings, touched.keys);
     const resized = new Set<number>();
-    const rescore = async (period: Period, keys: readonly bigint[]): Promise<void> => {
-      const among = rankings.filter((ranking) => (period === 'DECAY') === (ranking.halfLifeHours !== null));
-      for (const list of await rescoreItems(tx, period, among, buckets, keys)) resized.add(list);
+    const rescore = async (periods: readonly Period[], keys: readonly bigint[]): Promise<void> => {
+      for (const list of await rescoreItems(tx, periods, rankings, buckets, keys)) resized.add(list);
     };
-    for (const period of PERIODS) await rescore(period, touched.keys);
+    await rescore(PERIODS, touched.keys);
 
     const marks = { minute: state.minute_done, hour: state.hour_done };
     const resumed = turn !== null && turn.from.minute === marks.minute && turn.from.hour === marks.hour ? turn : null;
@@ -86,14 +85,14 @@ export function createPostgresStandings({ database, now, depth = MAX_DEPTH }: St
 /** Rescores as much as one pass takes; what is left, or null. */
 async function workOff(
   turn: Turn,
-  rescore: (period: Period, keys: readonly bigint[]) => Promise<void>,
+  rescore: (periods: readonly Period[], keys: readonly bigint[]) => Promise<void>,
 ): Promise<Turn | null> {
   const due = new Map(turn.due);
   let room = TURNING_PER_PASS;
   for (const [period, keys] of turn.due) {
     const part = keys.slice(0, room);
     room -= part.length;
-    await rescore(period, part);
+    await rescore([period], part);
     if (part.length === keys.length) due.delete(period);
     else due.set(period, keys.slice(part.length));
     if (room === 0) break;
@@ -103,10 +102,13 @@ async function workOff(
 
 /** Makes the state row on the first pass ever, when every list is yet to be filled. */
 async function readState(tx: Transaction, now: (() => number) | undefined): Promise<State> {
-  await tx.$executeRaw`
-    INSERT INTO standings_state (as_of, minute_done, hour_done) VALUES ('epoch', 0, 0) ON CONFLICT DO NOTHING`;
-  const [state] = await tx.$queryRaw<State[]>`
+  const read = (): Promise<State[]> => tx.$queryRaw`
     SELECT clock_timestamp() AS now, as_of, minute_done, hour_done, rankings_hash FROM standings_state`;
+  let [state] = await read();
+  if (state === undefined) {
+    await tx.$executeRaw`INSERT INTO standings_state (as_of, minute_done, hour_done) VALUES ('epoch', 0, 0)`;
+    [state] = await read();
+  }
   if (state === undefined) throw new Error('standings_state is empty');
   return now === undefined ? state : { ...state, now: new Date(now()) };
 }

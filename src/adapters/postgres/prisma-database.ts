@@ -5,6 +5,7 @@ import type { Metrics } from '../../runtime/metrics.ts';
 import { noTracing, type Tracing } from '../../runtime/tracing.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import { DeadlineError, UnavailableError } from '../../runtime/errors.ts';
+import { createNamedStatements } from './named-statements.ts';
 import { isTransient } from './postgres-errors.ts';
 import { createReplicaSet } from './postgres-replicas.ts';
 import { createRetryBudget } from './retry-budget.ts';
@@ -156,12 +157,13 @@ export function createDatabase(options: DatabaseOptions): Database {
   };
 }
 
-/** Unnamed statements only, so PgBouncer in transaction mode serves as well. */
+/** PgBouncer in transaction mode serves as well. */
 function createClient(
   name: string,
   url: string,
   { poolSize, metrics, tracing = noTracing }: DatabaseOptions,
 ): PrismaClient {
+  const statements = createNamedStatements();
   const pool = new Pool({
     connectionString: url,
     max: poolSize,
@@ -169,6 +171,7 @@ function createClient(
     idleTimeoutMillis: 30_000,
     keepAlive: true,
     application_name: 'groundswell',
+    verify: statements.verify,
   });
   metrics.poolConnections.read({ pool: name, state: 'used' }, () => pool.totalCount - pool.idleCount);
   metrics.poolConnections.read({ pool: name, state: 'idle' }, () => pool.idleCount);
@@ -176,6 +179,7 @@ function createClient(
   metrics.poolSize.read({ pool: name }, () => poolSize);
   const adapter = new PrismaPg(pool, {
     disposeExternalPool: true,
+    statementNameGenerator: statements.nameOf,
     // A broken idle connection is replaced by the pool; without a listener it would end the process.
     onPoolError: () => undefined,
     onConnectionError: () => undefined,

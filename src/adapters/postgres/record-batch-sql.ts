@@ -1,19 +1,13 @@
 import { isReactionType, type Interaction, type InteractionType } from '../../interactions/interaction.ts';
 import { applyReactionEvents } from '../../interactions/reaction.ts';
 import type { RecordEntry } from '../../interactions/recorder.ts';
+import { PLAN_KEPT } from './named-statements.ts';
+import { plainArray } from './plain-array.ts';
 import { Prisma } from '../generated/prisma/client.ts';
 
 export interface KeyedEntry {
   readonly entry: RecordEntry;
   readonly itemKey: bigint;
-}
-
-/**
- * An array as Postgres reads it, of values that need no quotes in one: ids, numbers, names of an enum. As JavaScript arrays the
- * values of a batch would each go through the client's and the driver's conversions, and cost more than all the rest.
- */
-function plainArray(values: readonly (string | number | bigint | boolean)[]): string {
-  return `{${values.join(',')}}`;
 }
 
 function quoted(text: string): string {
@@ -32,12 +26,12 @@ const IS_MADE = Prisma.sql`r.xmin = pg_current_xact_id()::xid`;
 export function lockReactionsSql(batch: readonly KeyedEntry[]): Prisma.Sql {
   const reactions = reactionsOf(batch);
   // With many partitions the planner's estimates pass jit_above_cost: compiling took 450 ms for a statement of 40 ms.
-  const lock = Prisma.sql`SELECT pg_advisory_xact_lock_shared(${RECORDING_LOCK}), set_config('jit', 'off', true)`;
+  const lock = Prisma.sql`SELECT ${PLAN_KEPT} pg_advisory_xact_lock_shared(${RECORDING_LOCK}), set_config('jit', 'off', true)`;
   if (reactions.length === 0) return lock;
   return Prisma.sql`
     WITH held AS MATERIALIZED (${lock})
     INSERT INTO reactions (viewer, item_key, type, since_id, latest_id, retracted_id)
-    SELECT viewer, item_key, type, since_id, latest_id, retracted_id
+    SELECT ${PLAN_KEPT} viewer, item_key, type, since_id, latest_id, retracted_id
     FROM held, unnest(
       ${plainArray(reactions.map(({ viewer }) => viewer))}::uuid[],
       ${plainArray(reactions.map(({ itemKey }) => itemKey))}::bigint[],
@@ -176,7 +170,7 @@ export function recordBatchSql(batch: readonly KeyedEntry[], oldestMinute: numbe
       ) AS before ON true
       WHERE NOT ${isAllFresh(batch.length)} AND NOT i.erased AND NOT EXISTS (SELECT FROM fresh f WHERE f.id = i.id)
     )
-    SELECT
+    SELECT ${PLAN_KEPT}
       (SELECT count(*) FROM fresh)::integer AS fresh,
       ARRAY(SELECT id::text FROM input WHERE erased) AS discarded,
       ARRAY(SELECT id::text FROM known WHERE seen AND NOT same) AS reused,

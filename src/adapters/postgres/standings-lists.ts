@@ -1,5 +1,6 @@
 import { POPULARITY_WINDOWS, type Ranking } from '../../popularity/ranking.ts';
 import { scoredSql, type Buckets, type Period, type Scoring } from './popularity-sql.ts';
+import { plainArray } from './plain-array.ts';
 import type { Transaction } from './prisma-database.ts';
 import { Prisma } from '../generated/prisma/client.ts';
 
@@ -69,14 +70,25 @@ export async function ensureLists(
       SELECT FROM standing_lists l WHERE l.ranking = r.ranking AND l.period = r.period AND l.category = c.category)`;
 }
 
+/** CTE `scored` (period, ranking, item_key, sort_key, people) of several periods. */
+function scoredInSql(scorings: readonly Scoring[]): Prisma.Sql {
+  const parts = scorings.map(
+    (scoring) => Prisma.sql`
+      SELECT ${scoring.period}::standing_period AS period, own.* FROM (
+        WITH ${scoredSql(scoring)} SELECT ranking, item_key, sort_key, people FROM scored
+      ) AS own`,
+  );
+  return Prisma.sql`scored AS MATERIALIZED (${Prisma.join(parts, ' UNION ALL ')})`;
+}
+
 /**
  * CTE `placed`: where each scored item stands, in the list of all and in that of its category. Needs `scored` before it.
  * An item's two lists are named first: joined the other way round, every score meets the lists of all categories.
  */
-function placedSql(period: Period, condition: Prisma.Sql): Prisma.Sql {
+function placedSql(condition: Prisma.Sql): Prisma.Sql {
   return Prisma.sql`
     contenders AS MATERIALIZED (
-      SELECT s.ranking, c.category, i.key AS item_key, i.id AS item_id, s.sort_key, s.people
+      SELECT s.period, s.ranking, c.category, i.key AS item_key, i.id AS item_id, s.sort_key, s.people
       FROM scored s
       JOIN items i ON i.key = s.item_key AND i.hidden_at IS NULL
       CROSS JOIN LATERAL (VALUES (''), (i.category)) AS c (category)
@@ -84,32 +96,40 @@ function placedSql(period: Period, condition: Prisma.Sql): Prisma.Sql {
     placed AS (
       SELECT l.id AS list_id, s.item_key, s.item_id, s.sort_key, s.people
       FROM contenders s
-      JOIN standing_lists l
-        ON l.ranking = s.ranking AND l.period = ${period}::standing_period AND l.category = s.category
+      JOIN standing_lists l ON l.ranking = s.ranking AND l.period = s.period AND l.category = s.category
       WHERE ${condition}
     )`;
 }
 
-/** Puts the items where they belong now and takes them out where they do not; gives the lists whose length changed. */
+/**
+ * Puts the items where they belong now, in the lists of these periods, and takes them out where they do not; gives the lists
+ * whose length changed.
+ */
 export async function rescoreItems(
   tx: Transaction,
-  period: Period,
+  periods: readonly Period[],
   rankings: readonly Ranking[],
   buckets: Buckets,
   itemKeys: readonly bigint[],
 ): Promise<number[]> {
-  if (itemKeys.length === 0 || rankings.length === 0) return [];
-  const among = Prisma.sql`item_key = ANY(${itemKeys}::bigint[])`;
+  const keys = Prisma.sql`ANY(${plainArray(itemKeys)}::bigint[])`;
+  const scorings = periods.flatMap((period) => {
+    const own = rankings.filter((ranking) => periodsOf(ranking).includes(period));
+    return own.length === 0
+      ? []
+      : [{ period, rankings: own, types: null, buckets, among: Prisma.sql`item_key = ${keys}` }];
+  });
+  if (itemKeys.length === 0 || scorings.length === 0) return [];
   const aboveWaterline = Prisma.sql`l.ready AND (l.waterline_key IS NULL OR s.sort_key > l.waterline_key
     OR (s.sort_key = l.waterline_key AND s.item_id < l.waterline_item))`;
   const rows = await tx.$queryRaw<{ list_id: number }[]>`
-    WITH ${scoredSql({ period, rankings, types: null, buckets, among })},
-    ${placedSql(period, aboveWaterline)},
+    WITH ${scoredInSql(scorings)},
+    ${placedSql(aboveWaterline)},
     -- NOT IN is answered from a hash table whatever the planner makes of these few rows; NOT EXISTS compared each with each.
     present AS MATERIALIZED (
       SELECT s.item_key, s.list_id, s.sort_key, s.people, s.ctid AS place
       FROM standings s JOIN standing_lists l ON l.id = s.list_id
-      WHERE s.item_key = ANY(${itemKeys}::bigint[]) AND l.period = ${period}::standing_period
+      WHERE s.item_key = ${keys} AND l.period = ANY(${scorings.map(({ period }) => period)}::standing_period[])
     ),
     gone AS (
       DELETE FROM standings s USING present h
@@ -181,8 +201,8 @@ async function fill(
 ): Promise<void> {
   await tx.$executeRaw`DELETE FROM standings WHERE list_id = ANY(${listIds}::integer[])`;
   await tx.$executeRaw`
-    WITH ${scoredSql(scoring)},
-    ${placedSql(scoring.period, Prisma.sql`l.id = ANY(${listIds}::integer[])`)},
+    WITH ${scoredInSql([scoring])},
+    ${placedSql(Prisma.sql`l.id = ANY(${listIds}::integer[])`)},
     places AS (
       SELECT *, row_number() OVER (PARTITION BY list_id ORDER BY sort_key DESC, item_id) AS place FROM placed
     ),

@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest';
+import { createTestDatabase } from '../../../test/servers/create-test-database.ts';
+import { startPgbouncer } from '../../../test/servers/start-pgbouncer.ts';
+import { createLogger } from '../../runtime/logger.ts';
+import { createMetrics } from '../../runtime/metrics.ts';
+import { PLAN_KEPT } from './named-statements.ts';
+import { createDatabase } from './prisma-database.ts';
+
+/** What the one connection to `url` has a name for, after asking thrice what is to be kept and what is not. */
+async function keptBy(url: string): Promise<string[]> {
+  const database = createDatabase({
+    url,
+    replicaUrls: [],
+    poolSize: 1,
+    replicaMaxLagMs: 1_000,
+    logger: createLogger('silent', 'test'),
+    metrics: createMetrics(),
+  });
+  try {
+    for (let n = 0; n < 3; n += 1) {
+      await database.primary((client) => client.$queryRaw`SELECT ${PLAN_KEPT} ${n}::integer AS kept`);
+      await database.primary((client) => client.$queryRaw`SELECT ${n}::integer AS other`);
+    }
+    const rows = await database.primary(
+      (client) => client.$queryRaw<{ statement: string }[]>`SELECT statement FROM pg_prepared_statements`,
+    );
+    return rows.map(({ statement }) => statement);
+  } finally {
+    await database.close();
+  }
+}
+
+it('Postgres itself keeps the plan of what says so, and of nothing else', async () => {
+  await using server = await createTestDatabase();
+  expect(await keptBy(server.url)).toEqual([`SELECT ${PLAN_KEPT.sql} $1::integer AS kept`]);
+});
+
+it('behind PgBouncer nothing has a name', async () => {
+  await using server = await createTestDatabase();
+  await using pgbouncer = await startPgbouncer({ postgres: server });
+  expect(await keptBy(pgbouncer.url)).toEqual([]);
+});

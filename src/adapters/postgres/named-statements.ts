@@ -1,0 +1,38 @@
+import type { PoolClient } from 'pg';
+import { Prisma } from '../generated/prisma/client.ts';
+
+/**
+ * In a statement that is sent all the time and whose plan is good for any of its values: where a connection is one to Postgres
+ * itself, it is sent under a name, parsed once, and planned anew only while that pays.
+ */
+export const PLAN_KEPT = Prisma.raw('/* plan kept */');
+
+export interface NamedStatements {
+  /** For a pool to call with each new connection, before that is used. */
+  verify(client: PoolClient, done: (error?: Error) => void): void;
+  /** The name to send a statement under; empty for none. */
+  nameOf(statement: { readonly sql: string }): string;
+}
+
+/** For one pool. Behind PgBouncer the next statement may meet another connection, which knows no name: so nothing is named there. */
+export function createNamedStatements(): NamedStatements {
+  const names = new Map<string, string>();
+  let isDirect: boolean | null = null;
+
+  return {
+    verify(client, done) {
+      client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid', (error: Error | null, result) => {
+        if (error !== null) return done(error);
+        // A pooler tells its clients numbers of its own.
+        isDirect = isDirect !== false && result.rows[0]?.pid === Reflect.get(client, 'processID');
+        return done();
+      });
+    },
+    nameOf({ sql }) {
+      if (isDirect !== true || !sql.includes(PLAN_KEPT.sql)) return '';
+      let name = names.get(sql);
+      if (name === undefined) names.set(sql, (name = `groundswell_${names.size + 1}`));
+      return name;
+    },
+  };
+}

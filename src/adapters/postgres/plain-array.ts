@@ -1,0 +1,7 @@
+/**
+ * An array as Postgres reads it, of values that need no quotes in one: ids, numbers, names of an enum. As JavaScript arrays they
+ * would each go through the client's and the driver's conversions, and cost more than all the rest.
+ */
+export function plainArray(values: readonly (string | number | bigint | boolean)[]): string {
+  return `{${values.join(',')}}`;
+}
