@@ -115,8 +115,11 @@ it('with TLS asked for by each URL, what is accepted is recorded, and no connect
   );
   expect(sessions).toEqual([{ ssl: true }]);
   for (const url of [api.metricsUrl, worker.metricsUrl]) {
-    const report: unknown = await (await fetch(`${url}/health/ready`)).json();
-    expect(JSON.stringify(report)).not.toContain('"ready":false');
+    // A look from before it was ready is told for half a second.
+    await waitFor(`every part at ${url} to be ready`, async () => {
+      const report = await (await fetch(`${url}/health/ready`)).text();
+      return report.includes('"ready":true') && !report.includes('"ready":false');
+    });
   }
   const metrics = await (await fetch(`${api.metricsUrl}/metrics`)).text();
   expect(metrics).toMatch(/^groundswell_published_total\{queue="rabbitmq"\} 1$/m);
