@@ -1,4 +1,5 @@
 import { query } from './query.ts';
+import { waitFor } from './wait-for.ts';
 
 export type StatementCount = { query: string; calls: number; rows: number };
 
@@ -21,9 +22,8 @@ export async function statementCounts(url: string): Promise<StatementCount[]> {
   }));
 }
 
+/** A replica may cancel it, for a conflict with what it replays. */
 export async function resetStatementCounts(url: string): Promise<void> {
-  await query(
-    url,
-    `select pg_stat_statements_reset(0, (select oid from pg_database where datname = current_database()), 0)`,
-  );
+  const reset = `select pg_stat_statements_reset(0, (select oid from pg_database where datname = current_database()), 0)`;
+  await waitFor('the counts to be reset', async () => (await query(url, reset)).length === 1);
 }
