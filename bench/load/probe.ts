@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { waitFor } from '../../test/servers/wait-for.ts';
 import { newInteractionId } from '../../src/interactions/interaction-id.ts';
 import type { LedgerEntry } from './ledger.ts';
 import type { FreshnessProbe } from './loaded-system.ts';
@@ -18,9 +19,8 @@ export interface Probed {
 }
 
 const EVERY_MS = 500;
-const LOOK_EVERY_MS = 25;
 /** What is not seen by then counts as seen then. */
-const GIVE_UP_SECONDS = 30;
+const UNTIL_SHOWN = { everyMs: 25, deadlineMs: 30_000 };
 
 /** One view after another, each looked for until it shows, until `signal`. */
 export async function probeFreshness(probe: FreshnessProbe, signal: AbortSignal): Promise<Probed> {
@@ -31,22 +31,24 @@ export async function probeFreshness(probe: FreshnessProbe, signal: AbortSignal)
   for (; !signal.aborted; await delay(EVERY_MS)) {
     const [id, viewer] = [newInteractionId(), randomUUID()];
     const entry = { id, viewer, item: probe.item, type: 'VIEW', retraction: false };
-    const wasAccepted = await probe.write(id, viewer).then(
-      () => true,
-      (error: unknown) => (faults.push(String(error)), false),
+    const outcome = await probe.write(id, viewer).then(
+      () => 'accepted' as const,
+      (error: unknown) => {
+        faults.push(String(error));
+        return 'unknown' as const;
+      },
     );
-    entries.push({ ...entry, outcome: wasAccepted ? 'accepted' : 'unknown' });
+    entries.push({ ...entry, outcome });
     const acceptedAt = performance.now();
-    const elapsed = (): number => (performance.now() - acceptedAt) / 1_000;
     sent += 1;
-    let shown = 0;
-    while (shown < sent && elapsed() < GIVE_UP_SECONDS) {
-      shown = await probe.shown().catch(() => 0);
-      if (shown < sent) await delay(LOOK_EVERY_MS);
-    }
-    if (wasAccepted) sightings.push({ at: Date.now() / 1_000 - elapsed(), seconds: elapsed() });
+    const isShown = await waitFor('the view to show', async () => (await probe.shown()) >= sent, UNTIL_SHOWN).then(
+      () => true,
+      () => false,
+    );
+    const seconds = (performance.now() - acceptedAt) / 1_000;
+    if (outcome === 'accepted') sightings.push({ at: Date.now() / 1_000 - seconds, seconds });
     // What was not answered may count all the same, and then the next is not seen before it is there.
-    else if (shown < sent) sent -= 1;
+    else if (!isShown) sent -= 1;
   }
   return { sightings, entries, faults };
 }

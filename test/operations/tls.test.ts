@@ -115,11 +115,12 @@ it('with TLS asked for by each URL, what is accepted is recorded, and no connect
   );
   expect(sessions).toEqual([{ ssl: true }]);
   for (const url of [api.metricsUrl, worker.metricsUrl]) {
-    // A look from before it was ready is told for half a second.
-    await waitFor(`every part at ${url} to be ready`, async () => {
+    // The look at its start, before it was ready, is told for half a second.
+    const areReady = async (): Promise<boolean> => {
       const report = await (await fetch(`${url}/health/ready`)).text();
       return report.includes('"ready":true') && !report.includes('"ready":false');
-    });
+    };
+    await waitFor(`every part at ${url} to be ready`, areReady, { deadlineMs: 5_000 });
   }
   const metrics = await (await fetch(`${api.metricsUrl}/metrics`)).text();
   expect(metrics).toMatch(/^groundswell_published_total\{queue="rabbitmq"\} 1$/m);
