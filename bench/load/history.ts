@@ -11,8 +11,10 @@ export interface History {
 
 export const ITEMS = 1_000;
 const CATEGORIES = 8;
-/** Nobody but the probe looks at it. */
-export const PROBE = { item: 'probe-1', category: 'probe' } as const;
+/** Nobody looks at one before it has shown to the probe. */
+export const PROBED_ITEMS: readonly string[] = Array.from({ length: 600 }, (_, n) => `probe-${n}`);
+/** As many of them as a list of their category has room for. */
+export const PROBED_TOGETHER = 50;
 const PEOPLE = 20_000;
 const DAYS = 6.5;
 const TYPES = ['VIEW', 'VIEW', 'VIEW', 'VIEW', 'VIEW', 'VIEW', 'VIEW', 'COMMENT', 'SHARE', 'PURCHASE'];
@@ -30,7 +32,13 @@ function* itemLines(): Generator<string> {
   for (let n = 1; n <= ITEMS; n += 1) {
     yield `item-${n},The ${n}th of the titles,category-${n % CATEGORIES},https://images.example.com/${n}.jpg`;
   }
-  yield `${PROBE.item},What the probe looks at,${PROBE.category},https://images.example.com/probe.jpg`;
+  for (const item of PROBED_ITEMS) {
+    yield `${item},What the probe looks at,${probedCategory(item)},https://images.example.com/probe.jpg`;
+  }
+}
+
+export function probedCategory(item: string): string {
+  return `probe-${Math.floor(PROBED_ITEMS.indexOf(item) / PROBED_TOGETHER)}`;
 }
 
 function* interactionLines(count: number, endMs: number): Generator<string> {

@@ -48,10 +48,10 @@ export interface LoadedSystem extends AsyncDisposable {
   };
 }
 
-/** One view after another of an item that nobody else looks at. */
+/** First views of items, each looked for in the list of the item's category. */
 export interface FreshnessProbe {
-  write(id: string, viewer: string): Promise<void>;
-  /** How many views the answer for everybody shows. */
-  shown(): Promise<number>;
-  readonly item: string;
+  /** A view of an item that nobody has seen. */
+  write(id: string, viewer: string, item: string): Promise<void>;
+  /** Whether the answer for everybody has it. */
+  shows(item: string): Promise<boolean>;
 }

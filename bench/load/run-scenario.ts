@@ -45,8 +45,8 @@ export async function runScenario(
   mkdirSync(output);
   const [watched, probing] = [new AbortController(), new AbortController()];
   const watching = watchSystem(system, watched.signal);
-  const probe = probeFreshness(system.probe, probing.signal);
   const rampSeconds = Math.ceil(users / spawnRate);
+  const probe = probeFreshness(system.probe, rampSeconds + seconds, probing.signal);
   const { log } = await runLocust({
     url: system.url,
     locustfile: system.locustfile,

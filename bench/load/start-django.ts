@@ -13,7 +13,7 @@ import { startNginx } from '../../test/servers/start-nginx.ts';
 import { waitFor } from '../../test/servers/wait-for.ts';
 import { assemble } from './assemble.ts';
 import { djangoProbe } from './django-probe.ts';
-import { ITEMS, type History } from './history.ts';
+import { ITEMS, PROBED_ITEMS, type History } from './history.ts';
 import { recordedRow, type FreshnessProbe, type LoadedSystem } from './loaded-system.ts';
 import { stackProcesses, startStackServers } from './stack-servers.ts';
 import { LUA_IDS } from './wrk-scripts.ts';
@@ -86,8 +86,9 @@ export function startDjango(history: History, folder: string): Promise<LoadedSys
 
 /** From the list, through the queue, to the table; leaves nothing there. */
 async function untilWorking(probe: FreshnessProbe, url: string): Promise<void> {
-  await waitFor('Gunicorn to serve', async () => (await probe.shown()) === 0);
-  await probe.write(newInteractionId(), 'nobody');
+  const [item = ''] = PROBED_ITEMS;
+  await waitFor('Gunicorn to serve', async () => !(await probe.shows(item)));
+  await probe.write(newInteractionId(), 'nobody', item);
   await waitFor('Celery to record', async () => (await query(url, RECORDED)).length === 1);
   await query(url, 'DELETE FROM popular_interaction WHERE recorded_at IS NOT NULL');
 }
