@@ -11,6 +11,12 @@ const load = async (): Promise<string> => {
   return `value ${loads}`;
 };
 /** Lets a refresh in the background finish. */
+/** A load that does not end before `open`. */
+function gated<T>(load: () => Promise<T>) {
+  let open = (): void => undefined;
+  const gate = new Promise<void>((resolve) => (open = resolve));
+  return { load: () => gate.then(load), open };
+}
 const settle = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 beforeEach(() => {
@@ -34,21 +40,35 @@ describe('get', () => {
     expect(outcomes).toEqual(['miss', 'fresh']);
   });
 
-  it('serves a stale value while one load replaces it', async () => {
+  it('replaces a stale value by one load, and waits for it when it comes soon', async () => {
     await cache.get('key', load);
     nowMs = 600;
     const answers = await Promise.all([cache.get('key', load), cache.get('key', load), cache.get('key', load)]);
-    expect(answers.map(({ value }) => value)).toEqual(['value 1', 'value 1', 'value 1']);
+    expect(answers.map(({ value }) => value)).toEqual(['value 2', 'value 2', 'value 2']);
+    expect(loads).toBe(2);
+    expect(outcomes).toEqual(['miss', 'miss', 'shared', 'shared']);
+  });
+
+  it('serves a stale value while one load that takes long replaces it', async () => {
+    await cache.get('key', load);
+    nowMs = 600;
+    const slow = gated(load);
+    const answers = await Promise.all([cache.get('key', slow.load), cache.get('key', slow.load)]);
+    expect(answers).toEqual([
+      { value: 'value 1', ttlMs: 50 },
+      { value: 'value 1', ttlMs: 50 },
+    ]);
+    slow.open();
     await settle();
     expect(loads).toBe(2);
     expect(await cache.get('key', load)).toEqual({ value: 'value 2', ttlMs: 500 });
-    expect(outcomes).toEqual(['miss', 'stale', 'stale', 'stale', 'fresh']);
+    expect(outcomes).toEqual(['miss', 'stale', 'stale', 'fresh']);
   });
 
   it('never lets anything be kept past the stale time', async () => {
     await cache.get('key', load);
     nowMs = 980;
-    expect(await cache.get('key', load)).toEqual({ value: 'value 1', ttlMs: 20 });
+    expect(await cache.get('key', gated(load).load)).toEqual({ value: 'value 1', ttlMs: 20 });
   });
 
   it('waits for a new value when the old one is too old', async () => {
@@ -73,9 +93,9 @@ describe('get', () => {
   it('goes on with the stale value when its refresh fails', async () => {
     await cache.get('key', load);
     nowMs = 600;
-    expect(await cache.get('key', () => Promise.reject(new Error('away')))).toMatchObject({ value: 'value 1' });
-    await settle();
-    expect(await cache.get('key', load)).toMatchObject({ value: 'value 1' });
+    const fail = (): Promise<string> => Promise.reject(new Error('away'));
+    expect(await cache.get('key', fail)).toMatchObject({ value: 'value 1' });
+    expect(await cache.get('key', fail)).toMatchObject({ value: 'value 1' });
   });
 });
 
@@ -104,11 +124,37 @@ describe('getMany', () => {
     await cache.getMany('item:', ['a'], loadMany, null);
     nowMs = 600;
     const { values, ttlMs } = await cache.getMany('item:', ['a', 'b'], loadMany, null);
-    expect(values.get('a')).toBe('a 1');
-    expect(ttlMs).toBe(50);
+    expect([...values]).toEqual([
+      ['a', 'a 2'],
+      ['b', 'b 2'],
+    ]);
+    expect(ttlMs).toBe(500);
     expect(asked).toEqual([['a'], ['b', 'a']]);
-    await settle();
-    expect((await cache.getMany('item:', ['a'], loadMany, null)).values.get('a')).toBe('a 2');
+  });
+
+  it('loads what is aging along with what is missing, so that answers do not wear out part by part', async () => {
+    await cache.getMany('item:', ['a'], loadMany, null);
+    nowMs = 100;
+    await cache.getMany('item:', ['b'], loadMany, null);
+    nowMs = 200;
+    const { values, ttlMs } = await cache.getMany('item:', ['a', 'b', 'c'], loadMany, null);
+    expect(asked).toEqual([['a'], ['b'], ['c', 'a']]);
+    expect(values.get('a')).toBe('a 3');
+    expect(ttlMs).toBe(400);
+    await cache.getMany('item:', ['a', 'b', 'c'], loadMany, null);
+    expect(asked).toHaveLength(3);
+  });
+
+  it('serves what is stale while a load that takes long replaces it, and waits for what is missing', async () => {
+    await cache.getMany('item:', ['a'], loadMany, null);
+    nowMs = 600;
+    const slow = gated(() => loadMany(['a', 'b']));
+    const both = cache.getMany('item:', ['a', 'b'], slow.load, null);
+    const { values, ttlMs } = await cache.getMany('item:', ['a'], loadMany, null);
+    expect([values.get('a'), ttlMs]).toEqual(['a 1', 50]);
+    slow.open();
+    expect((await both).values.get('b')).toBe('b 2');
+    expect(outcomes).toEqual(['miss', 'stale', 'stale', 'miss']);
   });
 
   it('joins loads of the same ids that are under way', async () => {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { withDeadline } from '../runtime/deadline.ts';
 import { createSingleFlight } from './single-flight.ts';
 
 export type CacheOutcome = 'fresh' | 'stale' | 'miss' | 'shared';
@@ -47,8 +48,14 @@ interface Entry<V> {
   readonly loadedAtMs: number;
 }
 
+/** What is no longer fresh is given for so long at most. */
+export const MAX_STALE_MS = 500;
 /** What is built on a stale value is looked at again this soon: its replacement is on the way. */
 const STALE_TTL_MS = 50;
+/** A replacement that comes so soon is waited for: most do, and then nothing stale is given. */
+const SOON_MS = 25;
+/** Older than this share of its fresh time, a value is loaded again along with others that have to be. */
+const AGING_SHARE = 1 / 4;
 
 export function createSwrCache<V>(options: SwrCacheOptions): SwrCache<V> {
   const { freshMs, staleMs } = options;
@@ -69,76 +76,85 @@ export function createSwrCache<V>(options: SwrCacheOptions): SwrCache<V> {
     return { value: entry.value, ttlMs: ttlOf(entry) };
   }
 
-  /** Zero or less: too old to be served. */
-  function ttlOf(entry: Entry<V>): number {
-    const ageMs = nowMs() - entry.loadedAtMs;
-    return ageMs < freshMs ? freshMs - ageMs : Math.min(STALE_TTL_MS, freshMs + staleMs - ageMs);
+  function ageOf(entry: Entry<V>): number {
+    return nowMs() - entry.loadedAtMs;
   }
 
-  function isFresh(entry: Entry<V>): boolean {
-    return nowMs() - entry.loadedAtMs < freshMs;
+  /** Zero or less: too old to be served. */
+  function ttlOf(entry: Entry<V>): number {
+    const ageMs = ageOf(entry);
+    return ageMs < freshMs ? freshMs - ageMs : Math.min(STALE_TTL_MS, freshMs + staleMs - ageMs);
   }
 
   return {
     async get(key, loadValue) {
       const entry = entries.get(key);
-      if (entry !== undefined && ttlOf(entry) > 0) {
-        if (isFresh(entry)) {
-          count('fresh');
-        } else {
-          count('stale');
-          load(key, loadValue).catch(() => undefined);
-        }
+      if (entry !== undefined && ageOf(entry) < freshMs) {
+        count('fresh');
         return cached(entry);
       }
-      count(flight.running(key) === undefined ? 'miss' : 'shared');
-      return cached(await load(key, loadValue));
+      const outcome = flight.running(key) === undefined ? 'miss' : 'shared';
+      const loading = load(key, loadValue);
+      if (entry === undefined || ttlOf(entry) <= 0) {
+        count(outcome);
+        return cached(await loading);
+      }
+      const replacement = await soon(loading);
+      count(replacement === undefined ? 'stale' : outcome);
+      return cached(replacement ?? entry);
     },
 
     async getMany(prefix, ids, loadValues, absent) {
-      const values = new Map<string, V>();
-      const wanted: string[] = [];
-      const waiting: string[] = [];
+      const found = new Map<string, Entry<V>>();
+      const missing: string[] = [];
       const stale: string[] = [];
-      let ttlMs = freshMs;
+      const aging: string[] = [];
       for (const id of new Set(ids)) {
-        const key = prefix + id;
-        const entry = entries.get(key);
-        if (entry !== undefined && ttlOf(entry) > 0) {
-          values.set(id, entry.value);
-          ttlMs = Math.min(ttlMs, ttlOf(entry));
-          if (isFresh(entry)) count('fresh');
-          else {
-            count('stale');
-            if (flight.running(key) === undefined) stale.push(id);
-          }
+        const entry = entries.get(prefix + id);
+        if (entry === undefined || ttlOf(entry) <= 0) {
+          missing.push(id);
           continue;
         }
-        waiting.push(id);
-        if (flight.running(key) === undefined) {
-          count('miss');
-          wanted.push(id);
-        } else count('shared');
+        found.set(id, entry);
+        if (ageOf(entry) >= freshMs) stale.push(id);
+        else if (ageOf(entry) >= freshMs * AGING_SHARE) aging.push(id);
       }
-      const loading = [...wanted, ...stale];
-      if (loading.length > 0) {
-        const batch = loadValues(loading);
-        for (const id of loading) {
+      const isLoading = (id: string): boolean => flight.running(prefix + id) !== undefined;
+      const outcomes = new Map<string, CacheOutcome>(
+        [...missing, ...stale].map((id) => [id, isLoading(id) ? 'shared' : 'miss']),
+      );
+      const wanted = [...missing, ...stale].filter((id) => !isLoading(id));
+      if (wanted.length > 0) {
+        wanted.push(...aging.filter((id) => !isLoading(id)));
+        const batch = loadValues(wanted);
+        for (const id of wanted) {
           load(prefix + id, async () => (await batch).get(id) ?? absent).catch(() => undefined);
         }
       }
-      await Promise.all(
-        waiting.map(async (id) => {
-          const entry = await (flight.running(prefix + id) ?? entries.get(prefix + id));
-          if (entry !== undefined) {
-            values.set(id, entry.value);
-            ttlMs = Math.min(ttlMs, ttlOf(entry));
-          }
-        }),
-      );
+      const loaded = async (id: string): Promise<Entry<V> | undefined> =>
+        flight.running(prefix + id) ?? entries.get(prefix + id);
+      const replaced = soon(Promise.all(stale.map(loaded)));
+      for (const [id, entry] of await Promise.all(missing.map(async (id) => [id, await loaded(id)] as const))) {
+        if (entry !== undefined) found.set(id, entry);
+      }
+      if ((await replaced) === undefined) for (const id of stale) outcomes.set(id, 'stale');
+
+      const values = new Map<string, V>();
+      let ttlMs = freshMs;
+      for (const [id, old] of found) {
+        const entry = entries.get(prefix + id) ?? old;
+        values.set(id, entry.value);
+        ttlMs = Math.min(ttlMs, ttlOf(entry));
+        count(outcomes.get(id) ?? 'fresh');
+      }
       return { values, ttlMs };
     },
 
     delete: (key) => void entries.delete(key),
   };
+}
+
+/** Undefined when it takes longer, or fails. */
+function soon<T>(work: Promise<T>): Promise<T | undefined> {
+  return withDeadline(work, SOON_MS, 'a replacement').catch(() => undefined);
 }

@@ -235,11 +235,14 @@ describe('the data cache', () => {
     expect(reader.calls.standings).toHaveLength(2);
   });
 
-  it('answers with a stale page while it reads a new one, and not for over a second', async () => {
+  it('answers with a stale page while it reads a new one for long, and not for over a second', async () => {
     await page();
     reader.rows = rankedItems(IDS.slice(5));
     nowMs += 600;
+    let open = (): void => undefined;
+    reader.gate = new Promise<void>((resolve) => (open = resolve));
     expect(idsOf(await page())[0]).toBe(IDS[0]);
+    open();
     await new Promise((resolve) => void setImmediate(resolve));
     expect(idsOf(await page())[0]).toBe(IDS[5]);
     reader.rows = rankedItems(IDS.slice(9));

@@ -1,4 +1,4 @@
-import { createSwrCache, type CacheOutcome, type SwrCache } from '../../cache/swr-cache.ts';
+import { createSwrCache, MAX_STALE_MS, type CacheOutcome, type SwrCache } from '../../cache/swr-cache.ts';
 import { createEraseViewer } from '../../interactions/erase-viewer.ts';
 import { createIncludedWrites } from '../../interactions/included-writes.ts';
 import { createRecordInteraction } from '../../interactions/record-interaction.ts';
@@ -60,7 +60,7 @@ export function createUseCases(options: UseCasesOptions): RunningUseCases {
     return createSwrCache({
       maxEntries,
       freshMs: cacheTtlMs,
-      staleMs: cacheTtlMs,
+      staleMs: Math.min(cacheTtlMs, MAX_STALE_MS),
       onOutcome: (outcome) => outcomes[outcome].inc(),
     });
   }
