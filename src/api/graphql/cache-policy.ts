@@ -27,6 +27,12 @@ interface Hint {
   readonly inheritMaxAge?: boolean;
 }
 
+/**
+ * For so long nginx may give an answer that is no longer fresh. With less, what is put together of parts loaded a moment before
+ * the second began is kept by nobody, and asked for again and again.
+ */
+const NGINX_OVERSTAY_MS = 750;
+
 const policies = new WeakMap<OperationDefinitionNode, CachePolicy>();
 
 /**
@@ -107,7 +113,10 @@ export function restrictCaching({ schema, document, operation, contextValue, ove
   overallCachePolicy.restrict({ maxAge: Math.min(maxAge, contextValue.freshness.ttlMs() / 1_000), scope });
 }
 
-/** Says to caches outside what the policy is. */
+/**
+ * Says to caches outside what the policy is. Nothing but `X-Accel-Expires` tells nginx a moment, and that in seconds of the
+ * clock, kept to their end: the last of them that does not end too late.
+ */
 export function setCacheControl({ response, overallCachePolicy }: Answered): void {
   const policy = overallCachePolicy.policyIfCacheable();
   const failed = response.body.kind !== 'single' || response.body.singleResult.errors !== undefined;
@@ -117,6 +126,9 @@ export function setCacheControl({ response, overallCachePolicy }: Answered): voi
     'cache-control',
     keep ? `public, max-age=${Math.ceil(policy.maxAge)}` : 'private, no-store',
   );
+  if (!keep) return;
+  const latest = Date.now() + policy.maxAge * 1_000 + NGINX_OVERSTAY_MS;
+  response.http.headers.set('x-accel-expires', `@${Math.floor(latest / 1_000) - 1}`);
 }
 
 type Answered = GraphQLRequestContextWillSendResponse<ApiContext>;

@@ -90,6 +90,29 @@ describe('freshness', () => {
   });
 });
 
+describe('the last second in which nginx may give an answer', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  // Fresh for half a second, and given by nginx for another three quarters.
+  it.each([
+    ['is that in which it was loaded', 5_050, 5_050],
+    ['is the same for who finds it in the cache', 5_050, 5_450],
+    ['is the same when it was loaded just before it', 4_800, 5_100],
+    ['is over for who finds it in the next', 5_700, 6_100],
+  ])('%s', async (_, loadedAtMs, askedAtMs) => {
+    vi.useFakeTimers({ toFake: ['Date'], now: loadedAtMs });
+    await using short = await startTestApi({ cacheTtlMs: 500 });
+    await short.ask(PAGE);
+    vi.setSystemTime(askedAtMs);
+    expect((await short.ask(PAGE)).header('x-accel-expires')).toBe('@5');
+  });
+
+  it('is nowhere in an answer that nobody may keep', async () => {
+    const answer = await api.ask('{ viewer { userId } }', { as: ANN });
+    expect(answer.header('x-accel-expires')).toBeUndefined();
+  });
+});
+
 describe('a private answer', () => {
   const PRIVATE = [
     '{ viewer { userId } }',

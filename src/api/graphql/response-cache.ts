@@ -76,7 +76,11 @@ export function createResponseCache(options: {
         if (context.metrics.responseCacheHit === true) {
           hits.inc();
           const { body } = context.response;
-          if (body.kind === 'single') body.singleResult.data = entries.dataOf(body.singleResult.data);
+          if (body.kind === 'single') {
+            const { data, untilMs } = entries.entryOf(body.singleResult.data);
+            body.singleResult.data = textData(data);
+            context.overallCachePolicy.restrict({ maxAge: Math.max(1, untilMs - Date.now()) / 1_000 });
+          }
         } else if (context.overallCachePolicy.policyIfCacheable() !== null) {
           misses.inc();
         }
@@ -116,13 +120,15 @@ interface Entry {
   /** What the plugin parses at every hit: the entry with its key in place of the data. */
   readonly envelope: string;
   readonly data: string;
+  /** Milliseconds since the epoch, of the process that kept it. */
+  readonly untilMs: number;
 }
 
 /**
  * Apollo counts in seconds, takes what comes back for whole, and parses all of it at every hit. Here each text is checked
- * and taken apart once; the plugin is handed the entry without its data, which `dataOf` puts back as text.
+ * and taken apart once; the plugin is handed the entry without its data, which `entryOf` finds again.
  */
-function createEntryCache(cache: TextCache): SecondsCache & { dataOf(data: unknown): Record<string, unknown> } {
+function createEntryCache(cache: TextCache): SecondsCache & { entryOf(data: unknown): Entry } {
   const entries = new LRUCache<string, Entry>({
     max: MAX_SEEN,
     maxSize: MAX_SEEN_CHARACTERS,
@@ -143,11 +149,11 @@ function createEntryCache(cache: TextCache): SecondsCache & { dataOf(data: unkno
       if (ttlMs > 0) await cache.set(key, value, ttlMs);
     },
     delete: (key) => cache.delete(key),
-    dataOf(data) {
+    entryOf(data) {
       const key = isRecord(data) ? data['key'] : undefined;
       const entry = typeof key === 'string' ? entries.peek(key) : undefined;
       if (entry === undefined) throw new Error('a cached answer was forgotten while it was being sent');
-      return textData(entry.data);
+      return entry;
     },
   };
 }
@@ -156,9 +162,16 @@ function createEntryCache(cache: TextCache): SecondsCache & { dataOf(data: unkno
 function takeApart(key: string, text: string): Entry | undefined {
   try {
     const entry: unknown = JSON.parse(text);
-    if (!isRecord(entry) || !isRecord(entry['data']) || !isRecord(entry['cachePolicy'])) return undefined;
-    if (typeof entry['cacheTime'] !== 'number') return undefined;
-    return { text, envelope: JSON.stringify({ ...entry, data: { key } }), data: JSON.stringify(entry['data']) };
+    if (!isRecord(entry)) return undefined;
+    const { data, cachePolicy, cacheTime } = entry;
+    if (!isRecord(data) || !isRecord(cachePolicy)) return undefined;
+    if (typeof cacheTime !== 'number' || typeof cachePolicy['maxAge'] !== 'number') return undefined;
+    return {
+      text,
+      envelope: JSON.stringify({ ...entry, data: { key } }),
+      data: JSON.stringify(data),
+      untilMs: cacheTime + 1_000 * cachePolicy['maxAge'],
+    };
   } catch {
     return undefined;
   }

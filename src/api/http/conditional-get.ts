@@ -16,20 +16,9 @@ export function completeGetAnswer(request: IncomingMessage, answer: HttpAnswer):
   if (policy.includes('private')) headers['vary'] = addToken(headers['vary'], 'Authorization, X-Device-Id, X-User-Id');
   const etag = `"${hash('sha1', answer.body, 'base64url')}"`;
   headers['etag'] = etag;
-  const maxAge = /max-age=(\d+)/.exec(policy)?.[1];
-  if (maxAge !== undefined && policy.includes('public'))
-    headers['x-accel-expires'] = lastSecond(Number(maxAge), headers);
   if (!matches(request.headers['if-none-match'], etag)) return answer;
   delete headers['content-type'];
   return { status: 304, headers, body: '' };
-}
-
-/**
- * The last second, of the clock, in which nginx may give the answer from its cache. It counts in whole seconds, to the end
- * of the last, and takes no account of `age`: by `max-age=1` alone it would keep what is a second old for two more.
- */
-function lastSecond(maxAge: number, headers: HttpAnswer['headers']): string {
-  return `@${Math.floor(Date.now() / 1_000) + maxAge - 1 - Number(headers['age'] ?? 0)}`;
 }
 
 /** Weak comparison (RFC 9110, 13.1.2): a proxy that compresses makes our tag a weak one. */
