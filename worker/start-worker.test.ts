@@ -123,10 +123,11 @@ describe('startWorker', () => {
 
   it('refreshes the standings again at once while more is waiting', async () => {
     const { worker, refreshes } = await setUp();
-    await vi.waitFor(() => expect(refreshes.length).toBeGreaterThanOrEqual(4), { timeout: 5_000 });
-    const [first = 0, second = 0, third = 0, fourth = 0] = refreshes;
-    expect(fourth - third).toBeGreaterThan(450);
-    expect(third - first).toBeLessThan(fourth - third);
+    await vi.waitFor(() => expect(refreshes.length).toBeGreaterThanOrEqual(5), { timeout: 5_000 });
+    const [first = 0, second = 0, third = 0, fourth = 0, fifth = 0] = refreshes;
+    // The third says that nothing is waiting; the fourth is at the next half second of the clock, however soon that is.
+    expect(fifth - fourth).toBeGreaterThan(450);
+    expect(third - first).toBeLessThan(fifth - fourth);
     expect(second).toBeGreaterThanOrEqual(first);
     await worker.stop();
   });

@@ -1,5 +1,5 @@
 export interface RefreshedStandings {
-  /** False when another worker is refreshing; nothing was done. */
+  /** False when another worker is refreshing, or has just done so; nothing was done. */
   readonly led: boolean;
   /** Items rescored because something was recorded or changed. */
   readonly touchedItems: number;
@@ -11,8 +11,11 @@ export interface RefreshedStandings {
 
 /** Keeps the answers for now ready. Any number of workers may call it; one at a time does the work. */
 export interface StandingsRefresher {
-  /** One bounded pass. @throws UnavailableError nothing changed; call again */
-  refresh(): Promise<RefreshedStandings>;
+  /**
+   * One bounded pass, unless the standings are no older than `restMs` (0 when left out).
+   * @throws UnavailableError nothing changed; call again
+   */
+  refresh(restMs?: number): Promise<RefreshedStandings>;
   /** The standings' time; null before the first pass ever. @throws UnavailableError */
   asOf(): Promise<Date | null>;
 }

@@ -10,9 +10,9 @@ import { findTurn, type Turn } from './standings-turns.ts';
 /** Only one worker at a time refreshes. */
 const REFRESH_LOCK = 4_717_211;
 /** Items rescored in one pass; about 0.2 s of work. */
-const ITEMS_PER_PASS = 5_000;
+const ITEMS_PER_PASS = 1_000;
 /** Of those, for buckets that leave or enter, after what was touched. */
-const TURNING_PER_PASS = 2_000;
+const TURNING_PER_PASS = 500;
 /** Filling every list from nothing, once, may take long; it must not start over and over. */
 const PASS_TIMEOUT_MS = 600_000;
 const PERIODS: readonly Period[] = [...POPULARITY_WINDOWS, 'DECAY'];
@@ -24,6 +24,8 @@ export interface StandingsOptions {
   /** How deep the lists can be paged. */
   readonly depth?: number;
 }
+
+const NOT_LED = { led: false, touchedItems: 0, more: false, asOf: undefined, turn: null };
 
 interface State {
   readonly now: Date;
@@ -40,11 +42,13 @@ export function createPostgresStandings({ database, now, depth = MAX_DEPTH }: St
   // another worker can take over at any time.
   let turn: Turn | null = null;
 
-  async function pass(tx: Transaction) {
+  async function pass(tx: Transaction, restMs: number) {
     const [lock] = await tx.$queryRaw<{ led: boolean }[]>`SELECT pg_try_advisory_xact_lock(${REFRESH_LOCK}) AS led`;
-    if (lock?.led !== true) return { led: false, touchedItems: 0, more: false, asOf: undefined, turn: null };
-    const rankings = (await tx.ranking.findMany({ orderBy: { position: 'asc' } })).map(toRanking);
+    if (lock?.led !== true) return NOT_LED;
     const state = await readState(tx, now);
+    const ageMs = state.now.getTime() - state.as_of.getTime();
+    if (turn === null && ageMs >= 0 && ageMs < restMs) return NOT_LED;
+    const rankings = (await tx.ranking.findMany({ orderBy: { position: 'asc' } })).map(toRanking);
     const buckets = bucketsOf(state.now.getTime(), state.now.getTime());
     const rankingsHash = await followRankings(tx, rankings, state.rankings_hash);
 
@@ -70,8 +74,8 @@ export function createPostgresStandings({ database, now, depth = MAX_DEPTH }: St
   }
 
   return {
-    async refresh() {
-      const { turn: left, ...result } = await database.transaction(pass, PASS_TIMEOUT_MS);
+    async refresh(restMs = 0) {
+      const { turn: left, ...result } = await database.transaction((tx) => pass(tx, restMs), PASS_TIMEOUT_MS);
       turn = left;
       return result;
     },
