@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+from functools import lru_cache
 from urllib.parse import urlencode
+
+from parsed import parsed
 
 # Faults of which a client cannot tell whether the write was taken before.
 MAYBE = {"SERVICE_UNAVAILABLE", "SERVICE_BUSY", "INTERNAL_SERVER_ERROR"}
@@ -18,16 +21,19 @@ class Answer:
     """`data` only where all that was asked was answered; `fault` says what is wrong."""
 
     def __init__(self, response):
-        try:
-            body = json.loads(response.text or "")
-        except ValueError:
-            body = None
-        body = body if isinstance(body, dict) else {}
+        body = parsed(response.text or "")
         self.codes = [error.get("extensions", {}).get("code") for error in body.get("errors") or []]
         self.is_right = response.status_code == 200 and not self.codes and bool(body.get("data"))
         self.data = body["data"] if self.is_right else None
         self.may_have_arrived = not self.is_right and (not self.codes or bool(MAYBE.intersection(self.codes)))
         self.fault = None if self.is_right else f"{response.status_code} {' '.join(map(str, self.codes))}".strip()
+
+
+@lru_cache(maxsize=1_024)
+def query_of(text, variables, sha256):
+    persisted = {"persistedQuery": {"version": 1, "sha256Hash": sha256}}
+    asked = {"variables": json.dumps(dict(variables)), "extensions": json.dumps(persisted)}
+    return urlencode({"query": text, **asked} if text else asked)
 
 
 class GraphqlPerson:
@@ -59,10 +65,9 @@ class GraphqlPerson:
 
     def ask(self, name, method, operation, variables, headers):
         """By the hash alone; with the text once, when the server says that it does not know it."""
-        persisted = {"persistedQuery": {"version": 1, "sha256Hash": operation.sha256}}
         variables = {key: value for key, value in variables.items() if f"${key}:" in operation.text}
-        for text in ({}, {"query": operation.text}):
-            with self.send(name, method, {**text, "variables": variables, "extensions": persisted}, headers) as response:
+        for text in (None, operation.text):
+            with self.send(name, method, text, variables, operation.sha256, headers) as response:
                 answer = Answer(response)
                 if not text and answer.codes == ["PERSISTED_QUERY_NOT_FOUND"]:
                     response.success()
@@ -75,10 +80,13 @@ class GraphqlPerson:
                     response.success()
                 return answer
 
-    def send(self, name, method, body, headers):
+    def send(self, name, method, text, variables, sha256, headers):
         if method == "GET":
-            query = urlencode({key: value if key == "query" else json.dumps(value) for key, value in body.items()})
+            query = query_of(text, tuple(variables.items()), sha256)
             return self.client.get(f"/graphql?{query}", headers=headers, name=name, catch_response=True)
+        body = {"variables": variables, "extensions": {"persistedQuery": {"version": 1, "sha256Hash": sha256}}}
+        if text:
+            body["query"] = text
         return self.client.post("/graphql", json=body, headers=headers, name=name, catch_response=True)
 
 

@@ -4,7 +4,6 @@ It has no ids of interactions, so nothing is sent again: that would count twice.
 has one list, of the last week.
 """
 
-import json
 import sys
 from pathlib import Path
 from urllib.parse import urlencode
@@ -14,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "locust"))
 from locust import events
 
 import runner_repairs  # noqa: F401
+from parsed import parsed
 from people import MobilePerson, WebPerson
 from timeline import keep_timeline
 
@@ -32,7 +32,7 @@ class GuidePerson:
                 response.failure(str(response.status_code))
                 return None
             response.success()
-            return [item["id"] for item in json.loads(response.text)["items"]]
+            return [item["id"] for item in parsed(response.text)["items"]]
 
     def record(self, name, interactions):
         [each] = interactions
