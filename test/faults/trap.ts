@@ -7,11 +7,14 @@ export interface Trap {
 export type TrapFactory = () => Trap;
 
 const NEVER = (): boolean => false;
-/** What begins the worker's one large statement, and what ends its transaction; Postgres says so by the same word. */
-const INSERT = 'INSERT INTO interactions';
-const COMMIT = 'COMMIT';
+/** The worker's one large statement: by its text, or by the name that a connection knows it by once it has had the text. */
+const INSERT = /INSERT INTO interactions|insert_interactions/;
+/** What ends its transaction; Postgres says so by the same word. */
+const COMMIT = /COMMIT/;
 /** Class 60 (basic), method 80 (ack), as AMQP 0-9-1 has them on the wire. */
-const BASIC_ACK = '\u0000\u003c\u0000\u0050';
+const BASIC_ACK = /\0<\0P/;
+/** Above what any of these is long. */
+const CUT = 40;
 
 /** Received, nothing sent to Postgres that writes. */
 export const beforeInsert: TrapFactory = () => ({ toServer: createFinder(INSERT), toProgram: NEVER });
@@ -47,11 +50,11 @@ export const beforeCommitIsKnown: TrapFactory = () => {
 export const beforeAck: TrapFactory = () => ({ toServer: createFinder(BASIC_ACK), toProgram: NEVER });
 
 /** Also finds what is cut in two by the chunks. */
-function createFinder(wanted: string): (chunk: Buffer) => boolean {
+function createFinder(wanted: RegExp): (chunk: Buffer) => boolean {
   let tail = '';
   return (chunk) => {
     const text = tail + chunk.toString('latin1');
-    tail = text.slice(-(wanted.length - 1));
-    return text.includes(wanted);
+    tail = text.slice(-CUT);
+    return wanted.test(text);
   };
 }

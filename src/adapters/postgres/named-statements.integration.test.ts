@@ -18,13 +18,16 @@ async function keptBy(url: string): Promise<string[]> {
   });
   try {
     for (let n = 0; n < 3; n += 1) {
-      await database.primary((client) => client.$queryRaw`SELECT ${PLAN_KEPT} ${n}::integer AS kept`);
+      await database.primary(
+        (client) => client.$queryRaw`SELECT ${PLAN_KEPT} ${n}::integer AS kept FROM pg_class LIMIT 1`,
+      );
       await database.primary((client) => client.$queryRaw`SELECT ${n}::integer AS other`);
     }
     const rows = await database.primary(
-      (client) => client.$queryRaw<{ statement: string }[]>`SELECT statement FROM pg_prepared_statements`,
+      (client) =>
+        client.$queryRaw<{ kept: string }[]>`SELECT name || ': ' || statement AS kept FROM pg_prepared_statements`,
     );
-    return rows.map(({ statement }) => statement);
+    return rows.map(({ kept }) => kept);
   } finally {
     await database.close();
   }
@@ -32,7 +35,9 @@ async function keptBy(url: string): Promise<string[]> {
 
 it('Postgres itself keeps the plan of what says so, and of nothing else', async () => {
   await using server = await createTestDatabase();
-  expect(await keptBy(server.url)).toEqual([`SELECT ${PLAN_KEPT.sql} $1::integer AS kept`]);
+  expect(await keptBy(server.url)).toEqual([
+    `groundswell_1_select_pg_class: SELECT ${PLAN_KEPT.sql} $1::integer AS kept FROM pg_class LIMIT 1`,
+  ]);
 });
 
 it('behind PgBouncer nothing has a name', async () => {

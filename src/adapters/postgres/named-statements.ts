@@ -10,7 +10,7 @@ export const PLAN_KEPT = Prisma.raw('/* plan kept */');
 export interface NamedStatements {
   /** For a pool to call with each new connection, before that is used. */
   verify(client: PoolClient, done: (error?: Error) => void): void;
-  /** The name to send a statement under; empty for none. */
+  /** The name to send a statement under, which says what it does; empty for none. */
   nameOf(statement: { readonly sql: string }): string;
 }
 
@@ -31,8 +31,14 @@ export function createNamedStatements(): NamedStatements {
     nameOf({ sql }) {
       if (isDirect !== true || !sql.includes(PLAN_KEPT.sql)) return '';
       let name = names.get(sql);
-      if (name === undefined) names.set(sql, (name = `groundswell_${names.size + 1}`));
+      if (name === undefined) names.set(sql, (name = `groundswell_${names.size + 1}_${deedOf(sql)}`));
       return name;
     },
   };
+}
+
+/** Such as `insert_interactions`: what it writes first, else what it reads first. */
+function deedOf(sql: string): string {
+  const written = /INSERT INTO (\w+)/.exec(sql)?.[1];
+  return written === undefined ? `select_${/FROM (\w+)/.exec(sql)?.[1] ?? 'nothing'}` : `insert_${written}`;
 }

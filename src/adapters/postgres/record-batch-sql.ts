@@ -168,7 +168,8 @@ export function recordBatchSql(batch: readonly KeyedEntry[], oldestMinute: numbe
       FROM input i LEFT JOIN LATERAL (
         SELECT id, viewer, item_key, type, retraction FROM interactions WHERE id = i.id LIMIT 1
       ) AS before ON true
-      WHERE NOT ${isAllFresh(batch.length)} AND NOT i.erased AND NOT EXISTS (SELECT FROM fresh f WHERE f.id = i.id)
+      -- NOT IN, as in the standings: NOT EXISTS compared each with each.
+      WHERE NOT ${isAllFresh(batch.length)} AND NOT i.erased AND i.id NOT IN (SELECT id FROM fresh)
     )
     SELECT ${PLAN_KEPT}
       (SELECT count(*) FROM fresh)::integer AS fresh,
