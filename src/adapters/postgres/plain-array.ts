@@ -5,3 +5,8 @@
 export function plainArray(values: readonly (string | number | bigint | boolean)[]): string {
   return `{${values.join(',')}}`;
 }
+
+/** For any other text in such an array. */
+export function quoted(text: string): string {
+  return `"${text.replaceAll(/[\\"]/g, String.raw`\$&`)}"`;
+}

@@ -12,6 +12,7 @@ import {
 import { UnavailableError } from '../../runtime/errors.ts';
 import { isFaultOfRows, sqlState } from './postgres-errors.ts';
 import { PLAN_KEPT } from './named-statements.ts';
+import { plainArray, quoted } from './plain-array.ts';
 import { createPartitions, oldestMinute } from './postgres-partitions.ts';
 import type { Database, Queryable } from './prisma-database.ts';
 import {
@@ -211,15 +212,15 @@ async function keepRejected(tx: Queryable, entries: readonly RejectedEntry[]): P
   if (entries.length === 0) return;
   await tx.$executeRaw`
     INSERT INTO rejected (body_hash, body, interaction_id, viewer, reason, detail)
-    SELECT decode(hash, 'hex'), decode(body, 'base64'), interaction_id, viewer, reason, detail
+    SELECT ${PLAN_KEPT} decode(hash, 'hex'), decode(body, 'base64'), interaction_id, viewer, reason, detail
     FROM unnest(
-      ${entries.map(({ body }) => hash('sha256', body, 'hex'))}::text[],
-      ${entries.map(({ body }) => Buffer.from(body).toString('base64'))}::text[],
-      ${entries.map(({ interaction }) => interaction?.id ?? null)}::uuid[],
-      ${entries.map(({ interaction }) => interaction?.viewer ?? null)}::uuid[],
-      ${entries.map(({ reason }) => reason)}::rejection_reason[],
-      ${entries.map(({ detail }) => detail.replaceAll('\0', '').toWellFormed().slice(0, 1_000))}::text[],
-      ${entries.map(({ interaction }) => interaction?.acceptedAtMs ?? null)}::float8[]
+      ${plainArray(entries.map(({ body }) => hash('sha256', body, 'hex')))}::text[],
+      ${plainArray(entries.map(({ body }) => quoted(Buffer.from(body).toString('base64'))))}::text[],
+      ${plainArray(entries.map(({ interaction }) => interaction?.id ?? 'NULL'))}::uuid[],
+      ${plainArray(entries.map(({ interaction }) => interaction?.viewer ?? 'NULL'))}::uuid[],
+      ${plainArray(entries.map(({ reason }) => reason))}::rejection_reason[],
+      ${plainArray(entries.map(({ detail }) => quoted(detail.replaceAll('\0', '').toWellFormed().slice(0, 1_000))))}::text[],
+      ${plainArray(entries.map(({ interaction }) => interaction?.acceptedAtMs ?? 'NULL'))}::float8[]
     ) AS input (hash, body, interaction_id, viewer, reason, detail, accepted_at)
     WHERE NOT ${erasedSql(Prisma.sql`input.viewer`, Prisma.sql`input.accepted_at`)}
     ORDER BY hash

@@ -2,16 +2,12 @@ import { isReactionType, type Interaction, type InteractionType } from '../../in
 import { applyReactionEvents } from '../../interactions/reaction.ts';
 import type { RecordEntry } from '../../interactions/recorder.ts';
 import { PLAN_KEPT } from './named-statements.ts';
-import { plainArray } from './plain-array.ts';
+import { plainArray, quoted } from './plain-array.ts';
 import { Prisma } from '../generated/prisma/client.ts';
 
 export interface KeyedEntry {
   readonly entry: RecordEntry;
   readonly itemKey: bigint;
-}
-
-function quoted(text: string): string {
-  return `"${text.replaceAll(/[\\"]/g, String.raw`\$&`)}"`;
 }
 
 /** Recorders hold it shared while they record, so that an erasure (exclusive) cannot miss a batch on its way. */
