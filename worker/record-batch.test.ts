@@ -135,7 +135,7 @@ describe('createBatchRecorder', () => {
     expect(recorder.recorded).toHaveLength(5);
     expect(source.acked).toHaveLength(5);
     expect(source.requeued).toEqual([]);
-    expect(await counted(metrics.recordFailures)).toEqual({ transient: 3 });
+    expect(await counted(metrics.recordFailures)).toEqual({ poison: 0, transient: 3 });
   });
 
   it('hands everything back when it stops while the database is away', async () => {

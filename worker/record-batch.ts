@@ -52,6 +52,9 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
     rejected: metrics.recorded.labels('rejected'),
   };
 
+  // A rate sees a counter grow only from a value that was there before.
+  for (const kind of ['poison', 'transient']) metrics.recordFailures.inc({ kind }, 0);
+
   return async function recordBatch<D extends Delivery>(
     source: Pick<DeliverySource<D>, 'name' | 'ack' | 'requeue'>,
     deliveries: readonly D[],

@@ -135,7 +135,7 @@ it('log runs what is not listed, and counts it', async () => {
   expect((await api.post({ query: LISTED })).status).toBe(200);
   expect((await api.post({ query: UNLISTED })).status).toBe(200);
   const counted = await api.metrics.persistedQueries.get();
-  expect(counted.values).toEqual([{ labels: { outcome: 'unlisted' }, value: 1 }]);
+  expect(counted.values.filter(({ value }) => value > 0)).toEqual([{ labels: { outcome: 'unlisted' }, value: 1 }]);
 });
 
 describe('manifests', () => {

@@ -49,6 +49,8 @@ export function createPersistedDocuments(options: PersistedDocumentsOptions): Pe
   const listed = options.listed ?? (() => NOTHING_LISTED);
   const ttlMs = options.ttlMs ?? 7 * DAY_MS;
   const outcomes = options.metrics.persistedQueries;
+  // A rate sees a counter grow only from a value that was there before.
+  for (const outcome of ['listed', 'automatic', 'not_found', 'unlisted', 'refused']) outcomes.inc({ outcome }, 0);
   /** A hash names its text for ever, so what is known here needs no look at the shared cache. */
   const known = new LRUCache<string, string>({
     max: 5_000,
