@@ -69,6 +69,9 @@ describe('get', () => {
     await cache.get('key', load);
     nowMs = 980;
     expect(await cache.get('key', gated(load).load)).toEqual({ value: 'value 1', ttlMs: 20 });
+    const late = cache.get('key', load);
+    nowMs = 1_010;
+    expect(await late).toEqual({ value: 'value 1', ttlMs: 0 });
   });
 
   it('waits for a new value when the old one is too old', async () => {

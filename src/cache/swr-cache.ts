@@ -80,10 +80,10 @@ export function createSwrCache<V>(options: SwrCacheOptions): SwrCache<V> {
     return nowMs() - entry.loadedAtMs;
   }
 
-  /** Zero or less: too old to be served. */
+  /** Zero: too old to be served, or grown so while its replacement was waited for. */
   function ttlOf(entry: Entry<V>): number {
     const ageMs = ageOf(entry);
-    return ageMs < freshMs ? freshMs - ageMs : Math.min(STALE_TTL_MS, freshMs + staleMs - ageMs);
+    return ageMs < freshMs ? freshMs - ageMs : Math.max(0, Math.min(STALE_TTL_MS, freshMs + staleMs - ageMs));
   }
 
   return {
@@ -95,7 +95,7 @@ export function createSwrCache<V>(options: SwrCacheOptions): SwrCache<V> {
       }
       const outcome = flight.running(key) === undefined ? 'miss' : 'shared';
       const loading = load(key, loadValue);
-      if (entry === undefined || ttlOf(entry) <= 0) {
+      if (entry === undefined || ttlOf(entry) === 0) {
         count(outcome);
         return cached(await loading);
       }
@@ -111,7 +111,7 @@ export function createSwrCache<V>(options: SwrCacheOptions): SwrCache<V> {
       const aging: string[] = [];
       for (const id of new Set(ids)) {
         const entry = entries.get(prefix + id);
-        if (entry === undefined || ttlOf(entry) <= 0) {
+        if (entry === undefined || ttlOf(entry) === 0) {
           missing.push(id);
           continue;
         }
