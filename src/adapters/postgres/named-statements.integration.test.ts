@@ -1,9 +1,10 @@
+import { Pool } from 'pg';
 import { expect, it } from 'vitest';
 import { createTestDatabase } from '../../../test/servers/create-test-database.ts';
 import { startPgbouncer } from '../../../test/servers/start-pgbouncer.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
-import { PLAN_KEPT } from './named-statements.ts';
+import { createNamedStatements, PLAN_KEPT } from './named-statements.ts';
 import { createDatabase } from './prisma-database.ts';
 
 /** What the one connection to `url` has a name for, after asking thrice what is to be kept and what is not. */
@@ -44,4 +45,16 @@ it('behind PgBouncer nothing has a name', async () => {
   await using server = await createTestDatabase();
   await using pgbouncer = await startPgbouncer({ postgres: server });
   expect(await keptBy(pgbouncer.url)).toEqual([]);
+});
+
+it('a connection that ends while it is asked fails the asking, and not the process', async () => {
+  await using server = await createTestDatabase();
+  const pool = new Pool({ connectionString: server.url });
+  const client = await pool.connect();
+  const asked = new Promise<Error | undefined>((resolve) => createNamedStatements().verify(client, resolve));
+  Reflect.get(Reflect.get(client, 'connection'), 'stream').destroy();
+  const error = await asked;
+  expect(error?.message).toBe('Connection terminated unexpectedly');
+  client.release(error);
+  await pool.end();
 });

@@ -21,7 +21,11 @@ export function createNamedStatements(): NamedStatements {
 
   return {
     verify(client, done) {
+      // While a pool asks, it does not listen: without a listener the end of the connection would be that of the process.
+      const hear = (): void => undefined;
+      client.on('error', hear);
       client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid', (error: Error | null, result) => {
+        client.off('error', hear);
         if (error !== null) return done(error);
         // A pooler tells its clients numbers of its own.
         isDirect = isDirect !== false && result.rows[0]?.pid === Reflect.get(client, 'processID');
