@@ -31,9 +31,13 @@ class Answer:
 
 @lru_cache(maxsize=1_024)
 def query_of(text, variables, sha256):
-    persisted = {"persistedQuery": {"version": 1, "sha256Hash": sha256}}
-    asked = {"variables": json.dumps(dict(variables)), "extensions": json.dumps(persisted)}
-    return urlencode({"query": text, **asked} if text else asked)
+    body = body_of(text, dict(variables), sha256)
+    return urlencode({key: value if key == "query" else json.dumps(value) for key, value in body.items()})
+
+
+def body_of(text, variables, sha256):
+    body = {"variables": variables, "extensions": {"persistedQuery": {"version": 1, "sha256Hash": sha256}}}
+    return {"query": text, **body} if text else body
 
 
 class GraphqlPerson:
@@ -84,9 +88,7 @@ class GraphqlPerson:
         if method == "GET":
             query = query_of(text, tuple(variables.items()), sha256)
             return self.client.get(f"/graphql?{query}", headers=headers, name=name, catch_response=True)
-        body = {"variables": variables, "extensions": {"persistedQuery": {"version": 1, "sha256Hash": sha256}}}
-        if text:
-            body["query"] = text
+        body = body_of(text, variables, sha256)
         return self.client.post("/graphql", json=body, headers=headers, name=name, catch_response=True)
 
 

