@@ -80,6 +80,15 @@ export function pendingWritesContract(name: string, pending: () => PendingWrites
       expect(await pending().ofViewer(other)).toEqual([theirs]);
     });
 
+    it('erasing a viewer of very many forgets those that are not shown any more, too', async () => {
+      const viewer = newViewer();
+      const all = Array.from({ length: 1_200 }, () => interactionOf(viewer));
+      await pending().add(all);
+      await pending().erase(viewer);
+      const found = await Promise.all(all.map(({ id }) => pending().find(id)));
+      expect(found.filter((interaction) => interaction !== null)).toEqual([]);
+    });
+
     it('adding and removing nothing is no fault', async () => {
       await pending().add([]);
       await pending().remove([]);

@@ -20,7 +20,6 @@ for _, key in ipairs({ KEYS[1], KEYS[2] }) do
 end
 redis.call('ZADD', KEYS[3], 0, '1')
 redis.call('ZRANGE', KEYS[3], 0, 1)
-redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -2)
 redis.call('ZREM', KEYS[3], '1')
 redis.call('EXPIRE', KEYS[3], 1)
 redis.call('DEL', KEYS[3])`;

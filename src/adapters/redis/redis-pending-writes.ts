@@ -13,28 +13,35 @@ const MAX_PER_SCRIPT = 500;
 /** So many calls are not held until the end of the turn: Redis works while the turn goes on. */
 const SEND_AT_CALLS = 16;
 
+/** What another viewer sent under the same id stays. */
+const FORGET = `
+local function forget(viewer, id)
+  local message = redis.call('GET', 'groundswell:pending:' .. id)
+  if message and string.find(message, viewer, 1, true) then redis.call('DEL', 'groundswell:pending:' .. id) end
+  redis.call('ZREM', 'groundswell:pending-of:' .. viewer, id)
+end`;
+
 /**
  * ARGV: viewer, id (both UUIDs) and message of each, as one text. The message is kept under its id, the first one wins; the viewer's set holds ids,
- * which sort by time, so that the newest are at its end. It is cut for one id in sixteen, by the last digit of the id: reads take
- * no more than its end anyway.
+ * which sort by time, so that the newest are at its end. Older ones are forgotten for one id in sixteen, by the last digit of the
+ * id: reads take no more than its end anyway.
  */
-const ADD = `
+const ADD = `${FORGET}
 for _, write in ipairs(ARGV) do
   local id = string.sub(write, 37, 72)
   redis.call('SET', 'groundswell:pending:' .. id, string.sub(write, 73), 'NX', 'EX', ${KEEP_SECONDS})
-  local set = 'groundswell:pending-of:' .. string.sub(write, 1, 36)
+  local viewer = string.sub(write, 1, 36)
+  local set = 'groundswell:pending-of:' .. viewer
   redis.call('ZADD', set, 0, id)
   redis.call('EXPIRE', set, ${KEEP_SECONDS})
-  if string.sub(id, -1) == '0' then redis.call('ZREMRANGEBYRANK', set, 0, ${-MAX_PER_VIEWER - 1}) end
+  if string.sub(id, -1) == '0' then
+    for _, old in ipairs(redis.call('ZRANGE', set, 0, ${-MAX_PER_VIEWER - 1})) do forget(viewer, old) end
+  end
 end`;
 
-/** ARGV: viewer and id of each. What another viewer sent under the same id stays. */
-const REMOVE = `
-for i = 1, #ARGV, 2 do
-  local message = redis.call('GET', 'groundswell:pending:' .. ARGV[i + 1])
-  if message and string.find(message, ARGV[i], 1, true) then redis.call('DEL', 'groundswell:pending:' .. ARGV[i + 1]) end
-  redis.call('ZREM', 'groundswell:pending-of:' .. ARGV[i], ARGV[i + 1])
-end`;
+/** ARGV: viewer and id of each. */
+const REMOVE = `${FORGET}
+for i = 1, #ARGV, 2 do forget(ARGV[i], ARGV[i + 1]) end`;
 
 interface Waiting {
   readonly interactions: readonly Interaction[];
@@ -63,8 +70,13 @@ export function createRedisPendingWrites(redis: RedisConnection): PendingWrites 
     if (batch.length > 0) void addAll(batch);
   }
 
-  async function idsOf(viewer: string): Promise<string[]> {
-    return redis.run((client) => client.zRange(setOf(viewer), -MAX_PER_VIEWER, -1), DEADLINE_MS);
+  async function idsOf(viewer: string, newest: number): Promise<string[]> {
+    return redis.run((client) => client.zRange(setOf(viewer), -newest, -1), DEADLINE_MS);
+  }
+
+  async function forget(writes: readonly Pick<Interaction, 'viewer' | 'id'>[]): Promise<void> {
+    const args = writes.flatMap(({ viewer, id }) => [viewer, id]);
+    await redis.run((client) => client.eval(REMOVE, { keys: [], arguments: args }), DEADLINE_MS);
   }
 
   async function read(ids: readonly string[]): Promise<Interaction[]> {
@@ -83,7 +95,7 @@ export function createRedisPendingWrites(redis: RedisConnection): PendingWrites 
     },
     async ofViewer(viewer) {
       try {
-        const interactions = await read(await idsOf(viewer));
+        const interactions = await read(await idsOf(viewer, MAX_PER_VIEWER));
         // Another viewer's, when they reused its id.
         return interactions.filter((interaction) => interaction.viewer === viewer);
       } catch {
@@ -95,14 +107,13 @@ export function createRedisPendingWrites(redis: RedisConnection): PendingWrites 
     },
     async remove(interactions) {
       if (interactions.length === 0) return;
-      const args = interactions.flatMap(({ viewer, id }) => [viewer, id]);
-      const forget = redis.run((client) => client.eval(REMOVE, { keys: [], arguments: args }), DEADLINE_MS);
-      await forget.catch(() => undefined);
+      await forget(interactions).catch(() => undefined);
     },
     async erase(viewer) {
+      const next = (): Promise<string[]> => idsOf(viewer, MAX_PER_SCRIPT);
       try {
-        const ids = (await read(await idsOf(viewer))).flatMap((value) => (value.viewer === viewer ? [value.id] : []));
-        await redis.run((client) => client.del([setOf(viewer), ...ids.map(keyOf)]), DEADLINE_MS);
+        for (let ids = await next(); ids.length > 0; ids = await next())
+          await forget(ids.map((id) => ({ viewer, id })));
       } catch (error) {
         throw new UnavailableError('Redis is away', error);
       }
