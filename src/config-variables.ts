@@ -90,7 +90,11 @@ export const CONFIG_VARIABLES = [
     '(0, in production 3000)',
     'So long a draining API still takes connections, not ready, until proxies have noticed',
   ),
-  variable('SHUTDOWN_TIMEOUT_MS', '10000', 'A drain that takes longer ends with exit 1'),
+  variable(
+    'SHUTDOWN_TIMEOUT_MS',
+    '20000',
+    'A drain that takes longer ends with exit 1; over twice `SHUTDOWN_GRACE_MS`',
+  ),
   variable(
     'OTEL_EXPORTER_OTLP_ENDPOINT',
     null,

@@ -226,8 +226,8 @@ export function parseConfig(
     if (queue.prefetch < recordBatch.maxItems) {
       fault('QUEUE_PREFETCH', 'is smaller than RECORD_BATCH_MAX_ITEMS, so a batch could never fill');
     }
-    if (config.shutdownGraceMs >= config.shutdownTimeoutMs) {
-      fault('SHUTDOWN_TIMEOUT_MS', 'must be more than SHUTDOWN_GRACE_MS');
+    if (config.shutdownGraceMs * 2 >= config.shutdownTimeoutMs) {
+      fault('SHUTDOWN_TIMEOUT_MS', 'must be more than twice SHUTDOWN_GRACE_MS');
     }
     if (queue.managementUrl !== null && queue.amqpUrls.length === 0) fault('AMQP_MANAGEMENT_URL', 'needs AMQP_URL');
     // The exchange of several partitions has a longer name.

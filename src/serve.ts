@@ -19,6 +19,11 @@ import { createLogs } from './wiring-tracing.ts';
 
 const DEFAULT_METRICS_PORT = 9464;
 const WORKER_METRICS_PORT = 9465;
+/**
+ * Of the time that a drain may take, for answering what is in flight; the rest is for closing what that needs. A worker beside
+ * records what it has in hand after it.
+ */
+const ANSWERING = { alone: 0.8, besideWorker: 0.4, child: 0.7, allChildren: 0.85 };
 
 export interface ServeOptions {
   /** The worker in this process, and a demo catalogue on the first start, when Postgres is the embedded one. */
@@ -59,7 +64,7 @@ export async function serve({ allInOne }: ServeOptions): Promise<void> {
   } catch (error) {
     // What was being started met its own end.
     if (signals.isDraining()) return;
-    await started.drain();
+    await started.abandon();
     throw error;
   }
 }
@@ -78,10 +83,10 @@ async function serveAsChild({ config, logger, metrics, tracing, started }: Proce
   const readiness = joinCluster({
     own: createReadiness({ checks: ports.probes }),
     metrics: metrics.registry,
-    retire: async () => api?.handOver(config.shutdownTimeoutMs * 0.6),
+    retire: async () => api?.handOver(config.shutdownTimeoutMs * ANSWERING.child),
   });
   api = await startApi(ports, { ...apiOptions(config), readiness, logger, metrics, tracing });
-  started.add('api', async () => api.drain(config.shutdownTimeoutMs * 0.6));
+  started.add('api', async () => api.drain(config.shutdownTimeoutMs * ANSWERING.child));
 }
 
 /** Gives the processes, where they are several. */
@@ -121,10 +126,17 @@ async function serveAsParent(ours: Process, allInOne: boolean): Promise<ApiClust
   let port: number;
   if (processes === 1 && ports !== null) {
     const api = await startApi(ports, { ...apiOptions(config), readiness, logger, metrics, tracing });
-    started.add('api', () => api.drain(config.shutdownTimeoutMs * 0.4));
+    const share = allInOne ? ANSWERING.besideWorker : ANSWERING.alone;
+    started.add('api', () => api.drain(config.shutdownTimeoutMs * share));
     ({ port } = api);
   } else {
-    const api = await startCluster({ processes, env, logger, metrics, timeoutMs: config.shutdownTimeoutMs * 0.8 });
+    const api = await startCluster({
+      processes,
+      env,
+      logger,
+      metrics,
+      timeoutMs: config.shutdownTimeoutMs * ANSWERING.allChildren,
+    });
     started.add('API processes', async () => {
       readiness.beginDraining();
       await api.drain();

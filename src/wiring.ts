@@ -85,7 +85,7 @@ export async function createPorts(config: Config, options: WiringOptions): Promi
       close: () => open.drain(),
     };
   } catch (error) {
-    await open.drain();
+    await open.abandon();
     throw error;
   }
 }

@@ -46,7 +46,7 @@ async function main(): Promise<void> {
   } catch (error) {
     // What was being started met its own end.
     if (signals.isDraining()) return;
-    await started.drain();
+    await started.abandon();
     throw error;
   }
 }

@@ -110,8 +110,11 @@ export async function startApi(ports: Ports, options: ApiOptions): Promise<Runni
     return {
       port,
       async drain(deadlineMs) {
-        await server.drain(deadlineMs);
-        await end();
+        try {
+          await server.drain(deadlineMs);
+        } finally {
+          await end();
+        }
       },
       handOver: (deadlineMs) => server.handOver(Math.min(HAND_OVER_IDLE_MS, deadlineMs), deadlineMs),
     };

@@ -43,7 +43,7 @@ export interface ApiCluster {
    * before an old one goes. When a new one does not become ready, the old ones that are left go on. Never rejects.
    */
   reload(processes: number): Promise<void>;
-  /** Each answers what it has in flight. */
+  /** Each answers what it has in flight. Rejects when one did not end well. */
   drain(): Promise<void>;
   /** Ends all at once. */
   kill(): void;
@@ -202,7 +202,14 @@ export async function startCluster(options: ClusterOptions): Promise<ApiCluster>
       draining = true;
       clearInterval(watch);
       for (const timer of restarts) clearTimeout(timer);
-      await Promise.all([...members].map((member) => member.end(timeoutMs)));
+      const ended = await Promise.all(
+        [...members].map(async (member) => {
+          await member.end(timeoutMs);
+          return member.exited;
+        }),
+      );
+      const failed = ended.filter(({ exitCode }) => exitCode !== 0).length;
+      if (failed > 0) throw new Error(`${failed} API processes did not end well`);
     },
     kill() {
       for (const member of members) member.kill();

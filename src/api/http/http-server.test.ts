@@ -443,7 +443,7 @@ describe('readiness, overload and draining', () => {
       () => 'cut off',
     );
     await expect.poll(() => api.waiting.length, PATIENCE).toBe(1);
-    await api.server.drain(50);
+    await expect(api.server.drain(50)).rejects.toThrow('1 requests were not answered');
     expect(await outcome).toBe('cut off');
   });
 });

@@ -21,7 +21,7 @@ export interface ApiHttpServer {
   listen(address: { readonly port: number; readonly host: string }): Promise<Listening>;
   /**
    * Not ready from now on and every answer says `Connection: close`; after `drainGraceMs` no new connection is taken.
-   * Resolves when the requests in flight are answered, or cut off after `deadlineMs`.
+   * Resolves when the requests in flight are answered. Rejects when some had to be cut off after `deadlineMs`.
    */
   drain(deadlineMs: number): Promise<void>;
   /**
@@ -225,10 +225,15 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       closeIdleConnections();
       const rest = Math.max(0, deadlineMs - (performance.now() - startedAt));
-      const timer = setTimeout(() => server.closeAllConnections(), rest);
+      let cutOff = 0;
+      const timer = setTimeout(() => {
+        cutOff = admission.inFlight();
+        server.closeAllConnections();
+      }, rest);
       await closed;
       clearTimeout(timer);
       stopLooking();
+      if (cutOff > 0) throw new Error(`${cutOff} requests were not answered within ${deadlineMs} ms`);
     },
   };
 }
