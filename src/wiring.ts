@@ -36,6 +36,8 @@ const CACHE_DEADLINE_MS = 20;
 /** How soon an accepted interaction is found where the outbox is the queue, and where it only steps in. */
 const OUTBOX_POLL_MS = 25;
 const OUTBOX_FALLBACK_POLL_MS = 250;
+/** After a confirm that did not come in time: a client is refused within a second when both are away. */
+const OUTBOX_FALLBACK_DEADLINE_MS = 450;
 
 export interface WiringOptions {
   readonly logger: Logger;
@@ -126,8 +128,7 @@ interface OpenQueue {
 async function openQueue(config: Config, database: Database, { logger, metrics }: WiringOptions): Promise<OpenQueue> {
   const { amqpUrls: urls, name: queueName, partitions, prefetch, publishDeadlineMs: deadlineMs } = config.queue;
   const { maxInFlight } = config.queue;
-  // Beside RabbitMQ it steps in for a publish that may have used up as much.
-  const outboxQueue = createOutboxQueue(database, urls.length === 0 ? undefined : deadlineMs);
+  const outboxQueue = createOutboxQueue(database, urls.length === 0 ? undefined : OUTBOX_FALLBACK_DEADLINE_MS);
   const outbox = measureQueue('outbox', traceQueue('outbox', 'outbox', outboxQueue), metrics);
   const outboxSource = (pollMs: number): DeliverySource => createOutboxSource({ database, prefetch, pollMs, logger });
   if (urls.length === 0) {

@@ -45,6 +45,22 @@ describe('createFallbackQueue', () => {
     await expect(createFallbackQueue({ first, second }).publish([Buffer.from('a')])).rejects.toBe(second.fault);
   });
 
+  it('gives the second what is left of the time, and begins nothing there when none is', async () => {
+    const given: (number | undefined)[] = [];
+    const first: InteractionQueue = {
+      async publish() {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        throw away;
+      },
+    };
+    const second: InteractionQueue = { publish: async (_bodies, options) => void given.push(options?.withinMs) };
+    const queue = createFallbackQueue({ first, second });
+    await queue.publish([Buffer.from('a')], { withinMs: 60_000 });
+    expect(given[0]).toBeLessThan(59_990);
+    await expect(queue.publish([Buffer.from('b')], { withinMs: 10 })).rejects.toBe(away);
+    expect(given).toHaveLength(1);
+  });
+
   it('does not hide a fault of our own behind the second queue', async () => {
     const [first, second] = [memoryQueue(), memoryQueue()];
     first.fault = new TypeError('a bug');

@@ -13,10 +13,17 @@ export function createFallbackQueue({
   readonly second: InteractionQueue;
 }): InteractionQueue {
   return {
-    publish: (bodies, span) =>
-      first.publish(bodies, span).catch((error: unknown) => {
+    async publish(bodies, options = {}) {
+      const startedMs = performance.now();
+      try {
+        await first.publish(bodies, options);
+      } catch (error) {
         if (!(error instanceof UnavailableError)) throw error;
-        return second.publish(bodies, span);
-      }),
+        const { withinMs = Infinity } = options;
+        const leftMs = withinMs - (performance.now() - startedMs);
+        if (leftMs <= 0) throw error;
+        await second.publish(bodies, { ...options, withinMs: leftMs });
+      }
+    },
   };
 }

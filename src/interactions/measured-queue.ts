@@ -15,11 +15,11 @@ export function measureQueue(
   published.inc(0);
   failures.inc(0);
   return {
-    async publish(bodies, span) {
+    async publish(bodies, options) {
       const startedAtMs = performance.now();
       inFlight += bodies.length;
       try {
-        await queue.publish(bodies, span);
+        await queue.publish(bodies, options);
       } catch (error) {
         failures.inc();
         throw error;

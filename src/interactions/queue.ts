@@ -1,14 +1,20 @@
 import type { Span } from '../runtime/tracing.ts';
 
+export interface PublishOptions {
+  /** What is traced stays so: the trace goes with each body to whoever records it. */
+  readonly span?: Span | null;
+  /** How long the caller still waits, ms; a queue has a deadline of its own besides. */
+  readonly withinMs?: number;
+}
+
 /** Where accepted interactions wait for a worker: RabbitMQ, or the outbox table in Postgres. */
 export interface InteractionQueue {
   /**
    * Resolves once every body is durable (the broker's publisher confirm, or the outbox row's commit), all or an error.
    * After an error some may be durable all the same: a retry with the same ids is harmless.
-   * What is traced stays so: the trace goes with each body to whoever records it.
    * @throws UnavailableError the queue is away, full or past its deadline
    */
-  publish(bodies: readonly Buffer[], span?: Span | null): Promise<void>;
+  publish(bodies: readonly Buffer[], options?: PublishOptions): Promise<void>;
 }
 
 /** One message as a worker gets it. */

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createMemoryItemStore, type MemoryItemStore } from '../../test/fakes/memory-item-store.ts';
 import { createMemoryQueue, type MemoryQueue } from '../../test/fakes/memory-queue.ts';
 import { createMemoryPendingWrites } from '../adapters/memory-pending-writes.ts';
@@ -85,6 +85,24 @@ describe('record', () => {
     queue.fault = new UnavailableError('away');
     await expect(recording.record(VIEWER, [raw('a')])).rejects.toThrow(UnavailableError);
     expect(await pending.ofViewer(VIEWER)).toEqual([]);
+  });
+
+  it('leaves the queue the rest of a second once it has waited for a Postgres that hangs', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    try {
+      let asked = false;
+      items.known = () => {
+        asked = true;
+        return new Promise(() => undefined);
+      };
+      const recorded = recording.record(VIEWER, [raw('a')], { withinMs: 10_000 });
+      await vi.waitFor(() => expect(asked).toBe(true));
+      vi.advanceTimersByTime(750);
+      await recorded;
+      expect(queue.withinMs).toBeLessThanOrEqual(200);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('accepts the same id twice in one request', async () => {

@@ -5,7 +5,7 @@ import type { Interaction } from './interaction.ts';
 import { encodeMessage } from './message.ts';
 import { parseInteraction, type ParsedInteraction, type RawInteraction } from './parse-interaction.ts';
 import type { PendingWrites } from './pending-writes.ts';
-import type { InteractionQueue } from './queue.ts';
+import type { InteractionQueue, PublishOptions } from './queue.ts';
 import type { ViewerKey } from './viewer-key.ts';
 
 export type RecordInteractionResult = ParsedInteraction;
@@ -15,7 +15,11 @@ export interface RecordInteraction {
    * One result per input, in their order; each succeeds or fails alone. Resolves once all that are accepted are durable.
    * @throws UnavailableError nothing is known to be durable; trying again with the same ids is harmless
    */
-  record(viewer: ViewerKey, inputs: readonly RawInteraction[], span?: Span | null): Promise<RecordInteractionResult[]>;
+  record(
+    viewer: ViewerKey,
+    inputs: readonly RawInteraction[],
+    options?: PublishOptions,
+  ): Promise<RecordInteractionResult[]>;
 }
 
 export interface RecordInteractionOptions {
@@ -27,11 +31,14 @@ export interface RecordInteractionOptions {
   readonly clock: () => number;
 }
 
+/** Who had to wait for a Postgres that hangs is answered within a second all the same. */
+const HUNG_ANSWER_MS = 950;
+
 export function createRecordInteraction(options: RecordInteractionOptions): RecordInteraction {
   const { queue, pending, known, maxAgeDays, clock } = options;
 
-  async function accept(interactions: readonly Interaction[], span: Span | null): Promise<void> {
-    const published = queue.publish(interactions.map(encodeMessage), span);
+  async function accept(interactions: readonly Interaction[], options: PublishOptions): Promise<void> {
+    const published = queue.publish(interactions.map(encodeMessage), options);
     // In parallel: the preview costs no time, and is taken back should the queue refuse.
     const previewed = pending.add(interactions);
     try {
@@ -44,17 +51,24 @@ export function createRecordInteraction(options: RecordInteractionOptions): Reco
     await previewed;
   }
 
+  function lookUp(itemIds: readonly string[], span: Span | null): Promise<ReadonlySet<string>> {
+    const asked = (): Promise<ReadonlySet<string>> => known.lookUp(itemIds);
+    return span === null ? asked() : span.child('client', 'look up items', {}, asked);
+  }
+
   return {
-    async record(viewer, inputs, span = null) {
+    async record(viewer, inputs, options = {}) {
       const nowMs = clock();
+      const startedMs = performance.now();
+      let { withinMs: leftMs = Infinity } = options;
       const results = inputs.map((input) => parseInteraction(input, viewer, nowMs, maxAgeDays));
       const unseen: string[] = [];
       for (const result of results) {
         if (result.ok && !known.has(result.interaction.itemId)) unseen.push(result.interaction.itemId);
       }
       if (unseen.length > 0) {
-        const lookUp = (): Promise<ReadonlySet<string>> => known.lookUp(unseen);
-        const visible = await (span === null ? lookUp() : span.child('client', 'look up items', {}, lookUp));
+        const visible = await lookUp(unseen, options.span ?? null);
+        if (known.hangs()) leftMs = Math.min(leftMs, HUNG_ANSWER_MS - (performance.now() - startedMs));
         for (const [index, result] of results.entries()) {
           const input = inputs[index];
           if (!result.ok || input === undefined) continue;
@@ -65,7 +79,7 @@ export function createRecordInteraction(options: RecordInteractionOptions): Reco
       }
       const accepted: Interaction[] = [];
       for (const result of results) if (result.ok) accepted.push(result.interaction);
-      if (accepted.length > 0) await accept(accepted, span);
+      if (accepted.length > 0) await accept(accepted, { ...options, withinMs: leftMs });
       return results;
     },
   };

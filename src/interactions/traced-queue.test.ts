@@ -24,20 +24,22 @@ it('each queue that is tried publishes in a span of its own, and hands that one 
   const names: string[] = [];
   const handed: unknown[] = [];
   const away: InteractionQueue = { publish: () => Promise.reject(new UnavailableError('away')) };
-  const there: InteractionQueue = { publish: async (_bodies, span) => void handed.push(span?.traceparent) };
+  const there: InteractionQueue = { publish: async (_bodies, options) => void handed.push(options?.span?.traceparent) };
   const queue = createFallbackQueue({
     first: traceQueue('rabbitmq', 'q', away),
     second: traceQueue('outbox', 'outbox', there),
   });
-  await queue.publish([Buffer.from('{}')], recordedSpan('request', names));
+  await queue.publish([Buffer.from('{}')], { span: recordedSpan('request', names) });
   expect(names).toEqual(['request > publish q', 'request > publish outbox']);
   expect(handed).toEqual(['publish outbox']);
 });
 
 it('what is not traced is published without a span', async () => {
   const handed: unknown[] = [];
-  const queue = traceQueue('outbox', 'outbox', { publish: async (_bodies, span) => void handed.push(span) });
+  const queue = traceQueue('outbox', 'outbox', {
+    publish: async (_bodies, options) => void handed.push(options?.span),
+  });
   await queue.publish([Buffer.from('{}')]);
-  await queue.publish([Buffer.from('{}')], null);
-  expect(handed).toEqual([null, null]);
+  await queue.publish([Buffer.from('{}')], { span: null });
+  expect(handed).toEqual([undefined, null]);
 });

@@ -7,8 +7,9 @@ export function traceQueue(
   queue: InteractionQueue,
 ): InteractionQueue {
   return {
-    publish(bodies, span) {
-      if (span === undefined || span === null) return queue.publish(bodies, null);
+    publish(bodies, options = {}) {
+      const { span = null } = options;
+      if (span === null) return queue.publish(bodies, options);
       const attributes = {
         'messaging.system': name === 'rabbitmq' ? 'rabbitmq' : 'groundswell_outbox',
         'messaging.operation.name': 'publish',
@@ -16,7 +17,9 @@ export function traceQueue(
         'messaging.destination.name': destination,
         'messaging.batch.message_count': bodies.length,
       };
-      return span.child('producer', `publish ${destination}`, attributes, (child) => queue.publish(bodies, child));
+      return span.child('producer', `publish ${destination}`, attributes, (child) =>
+        queue.publish(bodies, { ...options, span: child }),
+      );
     },
   };
 }

@@ -13,6 +13,8 @@ export interface KnownItems {
    * Misses are not remembered. All of them while Postgres is away or hangs: then the worker decides.
    */
   lookUp(itemIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Whether Postgres hung a moment ago. */
+  hangs(): boolean;
 }
 
 interface Batch {
@@ -21,7 +23,7 @@ interface Batch {
 }
 
 const MAX_KNOWN = 200_000;
-/** A frozen Postgres would hold the writer for ever. As long as a confirm may take. */
+/** A frozen Postgres would hold the writer for ever. */
 const LOOK_UP_DEADLINE_MS = 750;
 /** So long nobody waits for a Postgres that hung. */
 const HUNG_MS = 1_000;
@@ -49,8 +51,10 @@ export function createKnownItems(options: {
     return { ids, result };
   }
 
+  const hangs = (): boolean => performance.now() < hungUntilMs;
+
   async function ask(ids: readonly string[]): Promise<ReadonlySet<string>> {
-    if (performance.now() < hungUntilMs) return new Set(ids);
+    if (hangs()) return new Set(ids);
     try {
       const visible = await withDeadline(items.known(ids), LOOK_UP_DEADLINE_MS, 'Postgres');
       for (const id of visible) known.set(id, true);
@@ -70,5 +74,6 @@ export function createKnownItems(options: {
       for (const id of itemIds) batch.ids.add(id);
       return batch.result;
     },
+    hangs,
   };
 }

@@ -2,15 +2,19 @@ import { DeadlineError } from './errors.ts';
 
 /** For one piece of work. */
 export interface Deadline {
-  /** Settles as `work` does. @throws DeadlineError once it has passed, counted from here; the work itself goes on */
+  /** Settles as `work` does. @throws DeadlineError once it has passed, counted from the making of it; the work itself goes on */
   wait<T>(work: Promise<T>): Promise<T>;
   hasPassed(): boolean;
+  /** Until it passes, ms; Infinity when it was waived. */
+  leftMs(): number;
   /** From now on there is none. */
   waive(): void;
 }
 
 export function createDeadline(deadlineMs: number, what: string): Deadline {
+  const startedMs = performance.now();
   let passed = false;
+  let waived = false;
   let timer: NodeJS.Timeout | undefined;
   return {
     wait: (work) =>
@@ -31,7 +35,11 @@ export function createDeadline(deadlineMs: number, what: string): Deadline {
         );
       }),
     hasPassed: () => passed,
-    waive: () => clearTimeout(timer),
+    leftMs: () => (waived ? Infinity : Math.max(0, deadlineMs - (performance.now() - startedMs))),
+    waive() {
+      waived = true;
+      clearTimeout(timer);
+    },
   };
 }
 

@@ -6,6 +6,8 @@ export interface MemoryQueue extends InteractionQueue {
   readonly published: Interaction[];
   /** How many bodies came with each call. */
   readonly batches: number[];
+  /** How long the last caller would have waited. */
+  withinMs: number | undefined;
   fault: Error | null;
 }
 
@@ -13,8 +15,10 @@ export function createMemoryQueue(): MemoryQueue {
   const queue: MemoryQueue = {
     published: [],
     batches: [],
+    withinMs: undefined,
     fault: null,
-    async publish(bodies) {
+    async publish(bodies, options) {
+      queue.withinMs = options?.withinMs;
       if (queue.fault !== null) throw queue.fault;
       queue.batches.push(bodies.length);
       for (const body of bodies) {

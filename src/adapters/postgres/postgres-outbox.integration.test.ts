@@ -1,3 +1,4 @@
+import { expect, it } from 'vitest';
 import { describeQueueContract } from '../../../test/contracts/queue-contract.ts';
 import { createMigratedDatabase } from '../../../test/migrated-database.ts';
 import { query } from '../../../test/servers/query.ts';
@@ -20,4 +21,14 @@ describeQueueContract('the outbox in Postgres', async () => {
     closeQueue: () => database.close(),
     dispose: () => migrated[Symbol.asyncDispose](),
   };
+});
+
+it('waits for a commit no longer than its caller', async () => {
+  await using migrated = await createMigratedDatabase();
+  const { database } = migrated;
+  await database.transaction(async (tx) => {
+    await tx.$executeRaw`LOCK TABLE outbox`;
+    const published = createOutboxQueue(database).publish([Buffer.from('{}')], { withinMs: 50 });
+    await expect(published).rejects.toThrow('did not answer within 50 ms');
+  });
 });

@@ -11,7 +11,7 @@ const DEFAULT_DEADLINE_MS = 5_000;
 /** The outbox table as the queue: durable when its transaction commits. */
 export function createOutboxQueue(database: Database, deadlineMs: number = DEFAULT_DEADLINE_MS): InteractionQueue {
   return {
-    async publish(bodies, span = null) {
+    async publish(bodies, { span = null, withinMs = Infinity } = {}) {
       const kept = span === null ? bodies : bodies.map((body) => withTraceparent(body, span.traceparent));
       const insert = (): Promise<number> =>
         database.primary(
@@ -20,7 +20,8 @@ export function createOutboxQueue(database: Database, deadlineMs: number = DEFAU
             FROM unnest(${kept.map((body) => body.toString('base64'))}::text[]) AS input (body)`,
         );
       // A frozen Postgres would hold the client for ever.
-      await withDeadline(span === null ? insert() : span.within(insert), deadlineMs, 'Postgres');
+      const durable = span === null ? insert() : span.within(insert);
+      await withDeadline(durable, Math.min(deadlineMs, withinMs), 'Postgres');
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { ChannelModel, ConfirmChannel } from 'amqplib';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { InteractionQueue } from '../../interactions/queue.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
 import { DeadlineError, UnavailableError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { keepConnected } from './rabbitmq-link.ts';
@@ -270,13 +271,13 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
 
   return {
     fault,
-    publish(bodies, span) {
+    publish(bodies, { span = null, withinMs = Infinity } = {}) {
       const away = fault();
       if (away !== null || channel === undefined) {
         return Promise.reject(new UnavailableError(`RabbitMQ: ${away ?? 'connecting'}`));
       }
       if (bodies.length === 0) return Promise.resolve();
-      return new Promise<void>((resolve, reject) => {
+      const confirmed = new Promise<void>((resolve, reject) => {
         let bytes = 0;
         for (const body of bodies) bytes += body.byteLength;
         const call: Call = {
@@ -295,6 +296,8 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
         if (gathered.size === SEND_AT_CALLS * layout.queues.length) sendGathered();
         watchDeadline();
       });
+      // Calls share one timer by having the same deadline; who has less time left gets one more.
+      return withinMs < deadlineMs ? withDeadline(confirmed, withinMs, 'RabbitMQ') : confirmed;
     },
     async close() {
       sendGathered();

@@ -175,7 +175,8 @@ describe('RabbitMQ', () => {
   it('brings each body its own trace, though they share a message', async () => {
     const { url, queue: queueName } = testQueue();
     const queue = await publisher({ urls: [url], queueName, deadlineMs: 20_000 });
-    const traced = (id: string) => ({ ...NO_SPAN, traceparent: `00-${id.repeat(32)}-${id.repeat(16)}-01` });
+    const traceparent = (id: string) => `00-${id.repeat(32)}-${id.repeat(16)}-01`;
+    const traced = (id: string) => ({ span: { ...NO_SPAN, traceparent: traceparent(id) } });
     await Promise.all([
       queue.publish([Buffer.from('a')]),
       queue.publish([Buffer.from('b'), Buffer.from('c')], traced('b')),
@@ -183,7 +184,7 @@ describe('RabbitMQ', () => {
     ]);
     const got = await consumer(url, queueName);
     await waitFor('all deliveries', () => got.length === 4);
-    const [of, none] = [(id: string) => traced(id).traceparent, null];
+    const [of, none] = [traceparent, null];
     expect(textsOf(got)).toEqual(['a', 'b', 'c', 'd']);
     expect(got.map(({ traceparent }) => traceparent)).toEqual([none, of('b'), of('b'), of('d')]);
   });
@@ -270,10 +271,16 @@ describe('RabbitMQ', () => {
       server.pause();
       const body = Buffer.alloc(10_000, 'x');
       const startedAtMs = performance.now();
+      let hurriedTookMs = Infinity;
+      const hurried = queue
+        .publish([body], { withinMs: 1 })
+        .catch(() => (hurriedTookMs = performance.now() - startedAtMs));
       const first = await Promise.allSettled(Array.from({ length: 2_000 }, async () => queue.publish([body])));
       const firstTookMs = performance.now() - startedAtMs;
       expect(first.every(({ status }) => status === 'rejected')).toBe(true);
       expect(firstTookMs).toBeLessThan(DEADLINE_MS + 800);
+      await hurried;
+      expect(hurriedTookMs).toBeLessThan(firstTookMs - DEADLINE_MS / 2);
 
       const bytesBefore = process.memoryUsage().rss;
       for (let round = 0; round < 20_000; round += 1) expect(await published(queue, 'x'.repeat(10_000))).toBe(false);

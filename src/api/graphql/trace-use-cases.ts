@@ -7,7 +7,9 @@ export function traceUseCases(useCases: UseCases, span: Span): UseCases {
   return {
     ...useCases,
     // By hand, not by context: this is the hot path, and contexts cost each promise of the process.
-    recordInteraction: { record: (viewer, inputs) => recordInteraction.record(viewer, inputs, span) },
+    recordInteraction: {
+      record: (viewer, inputs, options) => recordInteraction.record(viewer, inputs, { ...options, span }),
+    },
     history: {
       find: (id, viewer) => span.within(() => history.find(id, viewer)),
       interactions: (...asked) => span.within(() => history.interactions(...asked)),

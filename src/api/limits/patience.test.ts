@@ -20,6 +20,7 @@ it('a request that takes too long gets 503 SERVICE_UNAVAILABLE with Retry-After'
 it('nothing more begins for a request whose time is up', async () => {
   const patience = createPatience({ destroyed: false }, 5);
   patience.check();
+  expect(patience.leftMs()).toBeLessThanOrEqual(5);
   await expect(patience.wait(NEVER)).rejects.toThrow(DeadlineError);
   expect(() => patience.check()).toThrow(DeadlineError);
 });

@@ -5,6 +5,8 @@ import { DeadlineError, PublicError } from '../../runtime/errors.ts';
 export interface Patience {
   /** Before more is begun for the request. @throws PublicError or DeadlineError when nobody waits for it any more */
   check(): void;
+  /** How long they still wait, ms. */
+  leftMs(): number;
   /** For what takes as long as it takes: from now on only the client ends it. */
   waive(): void;
 }
@@ -17,13 +19,14 @@ export interface RunningPatience extends Patience {
 /** `client`: the connection that the answer goes to. */
 export function createPatience(client: { readonly destroyed: boolean }, deadlineMs: number): RunningPatience {
   const what = 'a request';
-  const { wait, hasPassed, waive } = createDeadline(deadlineMs, what);
+  const { wait, hasPassed, leftMs, waive } = createDeadline(deadlineMs, what);
   return {
     check() {
       if (client.destroyed) throw new PublicError('CLIENT_GONE', 'The client has hung up.');
       if (hasPassed()) throw new DeadlineError(what, deadlineMs);
     },
     wait,
+    leftMs,
     waive,
   };
 }

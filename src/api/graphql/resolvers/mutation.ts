@@ -56,7 +56,9 @@ export const mutation = {
     const raw = inputs.map((input, index) =>
       rawOf(input, false, ['inputs', String(index)], context.idempotencyKey, `${prefix}${index}`),
     );
-    const results = await context.useCases.recordInteraction.record(viewer, raw);
+    const results = await context.useCases.recordInteraction.record(viewer, raw, {
+      withinMs: context.patience.leftMs(),
+    });
     return { results: results.map(payloadOf) };
   },
 
@@ -108,7 +110,9 @@ async function recordOne(
   const viewer = requireWriter(context);
   const part = context.idempotencyKey === null || isOnlyField(info) ? null : String(info.path.key);
   const raw = rawOf(input, retraction, INPUT_PATH, context.idempotencyKey, part);
-  const [result] = await context.useCases.recordInteraction.record(viewer, [raw]);
+  const [result] = await context.useCases.recordInteraction.record(viewer, [raw], {
+    withinMs: context.patience.leftMs(),
+  });
   if (result === undefined) throw new Error('no result for the only input');
   return payloadOf(result);
 }
