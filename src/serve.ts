@@ -19,6 +19,8 @@ import { createLogs } from './wiring-tracing.ts';
 
 const DEFAULT_METRICS_PORT = 9464;
 const WORKER_METRICS_PORT = 9465;
+/** As long as a request may take; deploy/postgres says the same for APIs behind PgBouncer. */
+const STATEMENT_TIMEOUT_MS = 10_000;
 /**
  * Of the time that a drain may take, for answering what is in flight; the rest is for closing what that needs. A worker beside
  * records what it has in hand after it.
@@ -77,7 +79,13 @@ function reload(api: ApiCluster, logger: Logger): boolean {
 }
 
 async function serveAsChild({ config, logger, metrics, tracing, started }: Process): Promise<void> {
-  const ports = await createPorts(config, { logger, metrics, tracing, role: 'command' });
+  const ports = await createPorts(config, {
+    logger,
+    metrics,
+    tracing,
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    role: 'command',
+  });
   started.add('ports', () => ports.close());
   let api: RunningApi | null = null;
   const readiness = joinCluster({
@@ -116,8 +124,12 @@ async function serveAsParent(ours: Process, allInOne: boolean): Promise<ApiClust
   });
   started.add('metrics', () => metricsServer.close());
 
+  // A worker beside has statements that may take their time.
+  const limit = allInOne ? {} : { statementTimeoutMs: STATEMENT_TIMEOUT_MS };
   const ports =
-    processes === 1 || allInOne ? await createPorts(opened, { logger, metrics, tracing, role: 'server' }) : null;
+    processes === 1 || allInOne
+      ? await createPorts(opened, { logger, metrics, tracing, ...limit, role: 'server' })
+      : null;
   if (ports !== null) {
     started.add('ports', () => ports.close());
     checks.push(...ports.probes);

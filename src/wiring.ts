@@ -43,6 +43,8 @@ export interface WiringOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly tracing?: Tracing;
+  /** Whoever serves requests: Postgres ends what nobody waits for any more. Not set: no statement has a limit. */
+  readonly statementTimeoutMs?: number;
   /** On the embedded Postgres: `server` is the one that serves from the folder, a `command` works beside it. */
   readonly role: 'server' | 'command';
 }
@@ -59,6 +61,7 @@ export async function createPorts(config: Config, options: WiringOptions): Promi
       replicaUrls: config.database.replicaUrls,
       poolSize: config.database.poolSize,
       replicaMaxLagMs: config.database.replicaMaxLagMs,
+      statementTimeoutMs: options.statementTimeoutMs ?? null,
       logger,
       metrics,
       tracing: options.tracing ?? noTracing,

@@ -22,6 +22,8 @@ CREATE ROLE groundswell LOGIN PASSWORD :'database_password' IN ROLE groundswell_
 CREATE ROLE replicator LOGIN REPLICATION PASSWORD :'replication_password';
 CREATE ROLE monitor LOGIN PASSWORD :'monitor_password' CONNECTION LIMIT 5;
 GRANT pg_monitor TO monitor;
+-- As long as a request may take: nobody waits for what takes longer.
+ALTER ROLE api SET statement_timeout = '10s';
 -- A scrape that takes longer is of no use.
 ALTER ROLE monitor SET statement_timeout = '5s';
 

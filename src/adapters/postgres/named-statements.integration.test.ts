@@ -5,18 +5,23 @@ import { startPgbouncer } from '../../../test/servers/start-pgbouncer.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
 import { createNamedStatements, PLAN_KEPT } from './named-statements.ts';
-import { createDatabase } from './prisma-database.ts';
+import { createDatabase, type Database } from './prisma-database.ts';
 
-/** What the one connection to `url` has a name for, after asking thrice what is to be kept and what is not. */
-async function keptBy(url: string): Promise<string[]> {
-  const database = createDatabase({
+function openDatabase(url: string, statementTimeoutMs: number | null = null): Database {
+  return createDatabase({
     url,
     replicaUrls: [],
     poolSize: 1,
     replicaMaxLagMs: 1_000,
+    statementTimeoutMs,
     logger: createLogger('silent', 'test'),
     metrics: createMetrics(),
   });
+}
+
+/** What the one connection to `url` has a name for, after asking thrice what is to be kept and what is not. */
+async function keptBy(url: string): Promise<string[]> {
+  const database = openDatabase(url);
   try {
     for (let n = 0; n < 3; n += 1) {
       await database.primary(
@@ -57,4 +62,22 @@ it('a connection that ends while it is asked fails the asking, and not the proce
   expect(error?.message).toBe('Connection terminated unexpectedly');
   client.release(error);
   await pool.end();
+});
+
+it('Postgres itself ends a statement that takes too long, and PgBouncer hands no limit on to others', async () => {
+  await using server = await createTestDatabase();
+  await using pgbouncer = await startPgbouncer({ postgres: server });
+  const limitOf = async (url: string): Promise<unknown> => {
+    const database = openDatabase(url, 50);
+    try {
+      const [row] = await database.primary(
+        (client) => client.$queryRaw<{ limit: string }[]>`SELECT current_setting('statement_timeout') AS limit`,
+      );
+      return row?.limit;
+    } finally {
+      await database.close();
+    }
+  };
+  expect(await limitOf(server.url)).toBe('50ms');
+  expect(await limitOf(pgbouncer.url)).toBe('0');
 });

@@ -14,8 +14,11 @@ export interface NamedStatements {
   nameOf(statement: { readonly sql: string }): string;
 }
 
-/** For one pool. Behind PgBouncer the next statement may meet another connection, which knows no name: so nothing is named there. */
-export function createNamedStatements(): NamedStatements {
+/**
+ * For one pool. Behind PgBouncer the next statement may meet another connection, which knows no name, and which others use next:
+ * so nothing is named or set there. `timeoutMs`: Postgres ends a statement that takes longer; null: none.
+ */
+export function createNamedStatements(timeoutMs: number | null = null): NamedStatements {
   const names = new Map<string, string>();
   let isDirect: boolean | null = null;
 
@@ -29,7 +32,12 @@ export function createNamedStatements(): NamedStatements {
         if (error !== null) return done(error);
         // A pooler tells its clients numbers of its own.
         isDirect = isDirect !== false && result.rows[0]?.pid === Reflect.get(client, 'processID');
-        return done();
+        if (!isDirect || timeoutMs === null) return done();
+        client.on('error', hear);
+        return client.query(`SET statement_timeout = ${timeoutMs}`, (fault: Error | null) => {
+          client.off('error', hear);
+          done(fault ?? undefined);
+        });
       });
     },
     nameOf({ sql }) {

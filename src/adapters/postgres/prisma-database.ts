@@ -20,6 +20,8 @@ export interface DatabaseOptions {
   readonly url: string;
   readonly replicaUrls: readonly string[];
   readonly poolSize: number;
+  /** Postgres ends a statement that takes longer, where a connection is one to Postgres itself. Not set: none. */
+  readonly statementTimeoutMs?: number | null;
   /** A replica further behind than this answers no reads. */
   readonly replicaMaxLagMs: number;
   readonly logger: Logger;
@@ -161,9 +163,9 @@ export function createDatabase(options: DatabaseOptions): Database {
 function createClient(
   name: string,
   url: string,
-  { poolSize, metrics, tracing = noTracing }: DatabaseOptions,
+  { poolSize, statementTimeoutMs, metrics, tracing = noTracing }: DatabaseOptions,
 ): PrismaClient {
-  const statements = createNamedStatements();
+  const statements = createNamedStatements(statementTimeoutMs);
   const pool = new Pool({
     connectionString: url,
     max: poolSize,
