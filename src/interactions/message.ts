@@ -1,4 +1,4 @@
-import type { JsonValue } from '../runtime/json.ts';
+import { isRecord } from '../runtime/is-record.ts';
 import { INTERACTION_TYPES, isReactionType, type Interaction, type InteractionType } from './interaction.ts';
 import { parseInteractionId } from './interaction-id.ts';
 import { isItemId } from '../items/item.ts';
@@ -32,7 +32,7 @@ export function messageText({ id, itemId, viewer, type, retraction, metadata, ac
 /** Never throws. Fields it does not know are ignored, so that an older worker can read a newer minor change. */
 export function decodeMessage(body: Uint8Array): DecodedMessage {
   if (body.byteLength > MAX_MESSAGE_BYTES) return invalid(`${body.byteLength} bytes, at most ${MAX_MESSAGE_BYTES}`);
-  let parsed: JsonValue;
+  let parsed: unknown;
   try {
     parsed = JSON.parse(utf8.decode(body));
   } catch {
@@ -56,6 +56,20 @@ export function decodeMessage(body: Uint8Array): DecodedMessage {
     ok: true,
     interaction: { id, itemId, viewer, type, retraction, metadata: checked.value, acceptedAtMs: at },
   };
+}
+
+/** Who sent a message and when it was accepted, though a newer version wrote it that cannot be read here; else null. */
+export function senderOf(body: Uint8Array): Pick<Interaction, 'viewer' | 'acceptedAtMs'> | null {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(utf8.decode(body));
+  } catch {
+    return null;
+  }
+  if (!isRecord(parsed)) return null;
+  const { viewer, at } = parsed;
+  if (typeof viewer !== 'string' || !UUID.test(viewer)) return null;
+  return typeof at === 'number' && Number.isSafeInteger(at) && at >= 0 ? { viewer, acceptedAtMs: at } : null;
 }
 
 const TRACEPARENT = ',"traceparent":"';
@@ -83,8 +97,4 @@ function invalid(detail: string): DecodedMessage {
 
 function isType(value: unknown): value is InteractionType {
   return TYPES.has(value);
-}
-
-function isRecord(value: JsonValue): value is { [key: string]: JsonValue } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

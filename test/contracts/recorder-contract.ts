@@ -297,6 +297,10 @@ export function describeRecorder(name: string, server: () => Promise<TestDatabas
       await recording.recorder.reject(
         refused.map((entry) => ({ ...entry, reason: 'RECORD_FAILED' as const, detail: 'x' })),
       );
+      const newer = Buffer.from(`{"v":99,"viewer":"${ann}","at":${Date.now() - 60_000}}`);
+      await recording.recorder.reject([
+        { body: newer, outboxSeq: null, reason: 'NEWER_VERSION', detail: 'version 99', interaction: null },
+      ]);
       expect(await recording.sql('SELECT FROM rejected')).toEqual([]);
       const back = interaction({ acceptedAtMs: Date.now() + 1_000 });
       expect(await recording.recorder.record(entries(back))).toMatchObject({ recorded: 1, discarded: 0 });

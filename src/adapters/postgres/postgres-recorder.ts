@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { occurredAtMs } from '../../interactions/interaction-id.ts';
 import { isReactionType, type Interaction } from '../../interactions/interaction.ts';
+import { senderOf } from '../../interactions/message.ts';
 import {
   PoisonBatchError,
   type InteractionRecorder,
@@ -210,6 +211,7 @@ async function findReusedAmong(tx: Queryable, batch: readonly KeyedEntry[]): Pro
 /** Once per body: a message that comes again after a crash is not kept twice; nothing of a person erased since they sent it. */
 async function keepRejected(tx: Queryable, entries: readonly RejectedEntry[]): Promise<void> {
   if (entries.length === 0) return;
+  const senders = entries.map(({ interaction, body }) => interaction ?? senderOf(body));
   await tx.$executeRaw`
     INSERT INTO rejected (body_hash, body, interaction_id, viewer, reason, detail)
     SELECT ${PLAN_KEPT} decode(hash, 'hex'), decode(body, 'base64'), interaction_id, viewer, reason, detail
@@ -217,10 +219,10 @@ async function keepRejected(tx: Queryable, entries: readonly RejectedEntry[]): P
       ${plainArray(entries.map(({ body }) => hash('sha256', body, 'hex')))}::text[],
       ${plainArray(entries.map(({ body }) => quoted(Buffer.from(body).toString('base64'))))}::text[],
       ${plainArray(entries.map(({ interaction }) => interaction?.id ?? 'NULL'))}::uuid[],
-      ${plainArray(entries.map(({ interaction }) => interaction?.viewer ?? 'NULL'))}::uuid[],
+      ${plainArray(senders.map((sender) => sender?.viewer ?? 'NULL'))}::uuid[],
       ${plainArray(entries.map(({ reason }) => reason))}::rejection_reason[],
       ${plainArray(entries.map(({ detail }) => quoted(detail.replaceAll('\0', '').toWellFormed().slice(0, 1_000))))}::text[],
-      ${plainArray(entries.map(({ interaction }) => interaction?.acceptedAtMs ?? 'NULL'))}::float8[]
+      ${plainArray(senders.map((sender) => sender?.acceptedAtMs ?? 'NULL'))}::float8[]
     ) AS input (hash, body, interaction_id, viewer, reason, detail, accepted_at)
     WHERE NOT ${erasedSql(Prisma.sql`input.viewer`, Prisma.sql`input.accepted_at`)}
     ORDER BY hash
