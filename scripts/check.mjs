@@ -10,7 +10,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const CHECKS = [['oxfmt', '--check'], ['tsc', '--noEmit'], ['oxlint', '--type-aware', '--deny-warnings'], ['knip']];
 // Its own package, `squawk-cli`, names builds for platforms that not every registry has: then nothing installs anywhere.
 const SQUAWK = join(root, 'node_modules/@squawk-cli/linux-x64/bin/squawk');
-if (existsSync(SQUAWK)) CHECKS.push([SQUAWK, 'prisma/migrations/*/migration.sql']);
+const isThere = existsSync(SQUAWK) || (process.platform === 'linux' && process.arch === 'x64');
+if (isThere) CHECKS.push([SQUAWK, 'prisma/migrations/*/migration.sql']);
 else console.log('squawk  is for Linux on x64 only: migrations are not checked here');
 
 await generateClient();

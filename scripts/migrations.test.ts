@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { packageRoot } from '../src/runtime/package-root.ts';
@@ -21,7 +21,7 @@ function broken(sql: string): string[] {
   }
 }
 
-describe.runIf(existsSync(squawk))('the check of migrations', () => {
+describe.runIf(process.platform === 'linux' && process.arch === 'x64')('the check of migrations', () => {
   it.each([
     ['ALTER TABLE items DROP COLUMN title;', 'ban-drop-column'],
     ['ALTER TABLE items RENAME COLUMN title TO name;', 'renaming-column'],
