@@ -3,6 +3,7 @@ import { createTestDatabase } from '../servers/create-test-database.ts';
 import { createTestRedis } from '../servers/create-test-redis.ts';
 import { testDirectory } from '../servers/test-run.ts';
 import { testQueue } from '../servers/test-queue.ts';
+import { query } from '../servers/query.ts';
 import { waitFor } from '../servers/wait-for.ts';
 import { SOURCES } from './command-root.ts';
 import { runCommand } from './run-command.ts';
@@ -86,7 +87,7 @@ describe('npm start with nothing set', () => {
   });
 });
 
-it('on real parts: not ready until migrated, then API and worker record together and end with 0', async () => {
+it('on real parts: not ready on an older schema or one too new, between them API and worker record together, and end with 0', async () => {
   await using database = await createTestDatabase();
   const { url: amqpUrl, queue } = testQueue();
   const env = {
@@ -121,6 +122,13 @@ it('on real parts: not ready until migrated, then API and worker record together
   const published = await (await fetch(`${api.metricsUrl}/metrics`)).text();
   expect(published).toMatch(/^groundswell_published_total\{queue="rabbitmq"\} 1$/m);
 
+  await query(database.url, "UPDATE schema_floor SET migration = '20990101000000_later'");
+  for (const url of [api.url, worker.metricsUrl]) {
+    await waitFor('it to be behind the schema', async () => {
+      const text = await (await fetch(`${url}/health/ready`)).text();
+      return text.includes('the schema is newer than this version can work on');
+    });
+  }
   for (const command of [api, worker]) {
     command.signal('SIGTERM');
     expect(await command.ended()).toBe(0);
