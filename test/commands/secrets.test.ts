@@ -31,6 +31,9 @@ it('no secret is in what API, worker and commands say, however talkative and wha
     REDIS_URL: withPassword(redisUrl),
     AMQP_MANAGEMENT_URL: withPassword(`http://127.0.0.1:${nobody}`),
     AUTH_JWT_SECRET: `${CANARY}-${'x'.repeat(32)}`,
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${nobody}`,
+    OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer ${CANARY}`,
+    OTEL_TRACES_SAMPLER: 'always_on',
     QUEUE_NAME: queue,
     LOG_LEVEL: 'trace',
   };
@@ -60,7 +63,7 @@ it('no secret is in what API, worker and commands say, however talkative and wha
     );
     for (const process of [api, worker]) {
       process.signal('SIGTERM');
-      await process.ended();
+      expect(await process.ended()).toBe(0);
       said.push(process.output());
     }
   }
