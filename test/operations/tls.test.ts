@@ -58,6 +58,7 @@ beforeAll(async () => {
   const [amqpPort, redisPort] = [await freePort(), await freePort()];
   [postgres, rabbitmq, redis] = await Promise.all([
     startPostgres({
+      replicas: 1,
       config: ['ssl = on', `ssl_cert_file = '${file('server.pem')}'`, `ssl_key_file = '${file('postgres.key')}'`].join(
         '\n',
       ),
@@ -80,9 +81,11 @@ beforeAll(async () => {
       }).flatMap(([name, value]) => [`--${name}`, value]),
     }),
   ]);
-  const { url } = await postgres.createDatabase();
+  const { url, replicaUrls } = await postgres.createDatabase();
   env = {
     DATABASE_URL: `${url}?sslmode=verify-full`,
+    DATABASE_DIRECT_URL: `${url}?sslmode=verify-full`,
+    DATABASE_REPLICA_URLS: replicaUrls.map((replica) => `${replica}?sslmode=verify-full`).join(','),
     AMQP_URL: `amqps://guest:guest@127.0.0.1:${amqpPort}`,
     REDIS_URL: `rediss://127.0.0.1:${redisPort}`,
     NODE_EXTRA_CA_CERTS: authority,
@@ -107,13 +110,15 @@ it('with TLS asked for by each URL, what is accepted is recorded, and no connect
     'mutation { recordInteraction(input: { itemId: "a", type: VIEW }) { interaction { id } } }',
     ADMIN,
   );
-  const [plain = ''] = (env['DATABASE_URL'] ?? '').split('?');
+  const [plain = '', replica = ''] = ['DATABASE_URL', 'DATABASE_REPLICA_URLS'].map((name) => env[name]?.split('?')[0]);
   await waitFor('the view to be recorded', async () => (await query(plain, 'SELECT FROM interactions')).length === 1);
-  const sessions = await query(
-    plain,
-    `SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'groundswell'`,
-  );
-  expect(sessions).toEqual([{ ssl: true }]);
+  for (const server of [plain, replica]) {
+    const sessions = await query(
+      server,
+      `SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'groundswell'`,
+    );
+    expect(sessions).toEqual([{ ssl: true }]);
+  }
   for (const url of [api.metricsUrl, worker.metricsUrl]) {
     // The look at its start, before it was ready, is told for half a second.
     const areReady = async (): Promise<boolean> => {
