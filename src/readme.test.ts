@@ -10,6 +10,9 @@ const DOCUMENTS = [
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
 ];
+/** Of who changes the code: CONTRIBUTING.md has them. */
+const CONTRIBUTORS = ['check', 'bench', 'generate', 'format'];
+const RUN = /npm run (?:-s )?([a-z]+(?::[a-z]+)*)/g;
 /** Paths as the documents write them: of a folder or a file in it, or of a file that stands at the top. */
 const PATH =
   /`((?:src|worker|test|scripts|bench|prisma|docs)\/[\w./-]*|\.[\w]+\/\w+|\.oxlintrc\.json|schema\.graphql)`/g;
@@ -22,10 +25,19 @@ function found(text: string, pattern: RegExp): string[] {
   return [...new Set([...text.matchAll(pattern)].flatMap(([, one]) => one ?? []))];
 }
 
+function scripts(): string[] {
+  const { scripts: all }: { scripts: Record<string, string> } = JSON.parse(read('package.json'));
+  return Object.keys(all);
+}
+
 it.each(DOCUMENTS)('every command in %s is a script of the package', (path) => {
-  const { scripts }: { scripts: Record<string, string> } = JSON.parse(read('package.json'));
-  const commands = found(read(path), /npm run (?:-s )?([a-z]+)/g);
-  expect(commands.filter((command) => !(command in scripts))).toEqual([]);
+  const commands = found(read(path), RUN);
+  expect(commands.filter((command) => !scripts().includes(command))).toEqual([]);
+});
+
+it('the README names every command but those for contributors', () => {
+  const named = [...found(read('README.md'), RUN), 'start', 'test'];
+  expect(scripts().filter((script) => !CONTRIBUTORS.includes(script) && !named.includes(script))).toEqual([]);
 });
 
 it.each(DOCUMENTS)('every file and link that %s names exists', (path) => {
@@ -36,6 +48,6 @@ it.each(DOCUMENTS)('every file and link that %s names exists', (path) => {
 });
 
 it('the README has commands and paths to look for', () => {
-  expect(found(read('README.md'), /npm run (?:-s )?([a-z]+)/g).length).toBeGreaterThan(5);
+  expect(found(read('README.md'), RUN).length).toBeGreaterThan(5);
   expect(found(read('docs/architecture.md'), PATH).length).toBeGreaterThan(15);
 });
