@@ -42,7 +42,7 @@ export const CONFIG_VARIABLES = [
   variable(
     'QUEUE_MAX_IN_FLIGHT',
     '5000',
-    'Interactions published and not confirmed yet, per process; more is refused as busy',
+    'Interactions published and not confirmed yet, per process; more wait for room, until that deadline',
   ),
   variable('RECORD_BATCH_MAX_ITEMS', '2500', 'Interactions per transaction of the worker'),
   variable('RECORD_BATCH_MAX_WAIT_MS', '100', 'A batch waits this long to fill'),
