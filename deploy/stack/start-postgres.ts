@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { requireProgram } from '../../test/servers/programs.ts';
 import { query } from '../../test/servers/query.ts';
 import { testDirectory } from '../../test/servers/test-run.ts';
-import { give, unprivilegedUser } from '../../test/servers/unprivileged-user.ts';
+import { give, giveAll, unprivilegedUser } from '../../test/servers/unprivileged-user.ts';
 import { waitFor } from '../../test/servers/wait-for.ts';
 import { startMember, type Placement, type StartedMember } from './member.ts';
 import { passwordOf, type User } from './secrets.ts';
@@ -14,9 +14,13 @@ import { copySettings } from './settings.ts';
 /** What the image sets, as far as init-primary.sh and replica.sh read it. */
 const SUPERUSER = 'postgres';
 
-/** An empty primary, made as the image of Postgres makes it: initdb, a server on the socket alone, init-primary.sh. */
-export async function startPrimary(node: Placement, replicaNames: readonly string[]): Promise<StartedMember> {
-  const place = makePlace(node);
+/** An empty primary, made as the image of Postgres makes it: initdb, a server on the socket alone, init-primary.sh. `config`: lines below those of postgresql.conf. */
+export async function startPrimary(
+  node: Placement,
+  replicaNames: readonly string[],
+  config = '',
+): Promise<StartedMember> {
+  const place = makePlace(node, config);
   const { data, socket, run, user, directory } = place;
   const passwordFile = join(directory, 'password');
   writeFileSync(passwordFile, node.secrets.POSTGRES_PASSWORD, { mode: 0o600 });
@@ -40,6 +44,15 @@ export async function startPrimary(node: Placement, replicaNames: readonly strin
   } finally {
     await run('pg_ctl', ['-D', data, '-m', 'fast', '-w', 'stop']);
   }
+  return startServer(node, place, { command: join(place.programs, 'postgres'), env: {} });
+}
+
+/** A primary whose data folder `fill` brings, from a backup. */
+export function restorePrimary(node: Placement, config: string, fill: (data: string) => void): Promise<StartedMember> {
+  const place = makePlace(node, config);
+  mkdirSync(place.data, { mode: 0o700 });
+  fill(place.data);
+  giveAll(place.data, place.user);
   return startServer(node, place, { command: join(place.programs, 'postgres'), env: {} });
 }
 
@@ -72,10 +85,11 @@ export function databaseUrl(
 
 type Place = ReturnType<typeof makePlace>;
 
-function makePlace({ name, address, hosts }: Placement) {
+function makePlace({ name, address, hosts }: Placement, config = '') {
   const user = unprivilegedUser();
   const directory = testDirectory(name);
   copySettings('postgres', directory, hosts);
+  appendFileSync(join(directory, 'postgresql.conf'), config);
   const [data, socket] = [join(directory, 'data'), join(directory, 'socket')];
   mkdirSync(socket);
   for (const file of ['', ...readdirSync(directory)]) give(join(directory, file), user);

@@ -1,19 +1,32 @@
+import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync, appendFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { claimAddresses, type Addresses } from '../../deploy/stack/addresses.ts';
+import type { Placement } from '../../deploy/stack/member.ts';
+import { newSecrets, type Secrets } from '../../deploy/stack/secrets.ts';
+import { databaseUrl, restorePrimary, startPrimary } from '../../deploy/stack/start-postgres.ts';
 import { createPostgresRecorder } from '../../src/adapters/postgres/postgres-recorder.ts';
 import { createDatabase, type Database } from '../../src/adapters/postgres/prisma-database.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { createMetrics } from '../../src/runtime/metrics.ts';
 import { createRecording, entries, interaction } from '../recording/fixture.ts';
+import { requireProgram } from '../servers/programs.ts';
 import { query } from '../servers/query.ts';
-import { runPostgresProgram, startPostgres } from '../servers/start-postgres.ts';
 import { testDirectory } from '../servers/test-run.ts';
 import { give, unprivilegedUser } from '../servers/unprivileged-user.ts';
 import { waitFor } from '../servers/wait-for.ts';
 
 const PAGE = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
 const COUNTS = ['interactions', 'people', 'reactions', 'hours', 'days', 'totals'] as const;
+
+let addresses: Addresses;
+let secrets: Secrets;
+beforeAll(async () => {
+  [addresses, secrets] = [await claimAddresses(), newSecrets()];
+});
+afterAll(() => addresses.release());
 
 /** The fenced block of the page that begins with this, without its indentation, with our folder for /backup. */
 function block(start: string, backup: string): string {
@@ -45,12 +58,14 @@ async function counts(url: string): Promise<Record<string, unknown>> {
   return (await query(url, `SELECT ${sums.join(', ')}`))[0] ?? {};
 }
 
-async function archived(url: string): Promise<void> {
-  const [row] = await query(url, 'SELECT pg_walfile_name(pg_switch_wal()) AS file');
-  const file = String(row?.['file']);
-  await waitFor(`${file} to be archived`, async () => {
-    const [archiver] = await query(url, 'SELECT last_archived_wal AS last FROM pg_stat_archiver');
-    return String(archiver?.['last']) >= file;
+/** As the page says, as who runs Postgres. */
+async function takeBaseBackup({ address, secrets }: Placement, backup: string): Promise<void> {
+  const command = block('PGPASSWORD', backup).replace('postgres-primary', address);
+  const programs = dirname(requireProgram('postgres'));
+  await promisify(execFile)('sh', ['-c', command], {
+    cwd: '/',
+    env: { PATH: `${programs}:${process.env['PATH'] ?? ''}`, REPLICATION_PASSWORD: secrets.REPLICATION_PASSWORD },
+    ...unprivilegedUser(),
   });
 }
 
@@ -61,72 +76,74 @@ it('a base backup and the archived WAL bring back a moment between two sets of i
   const wal = join(backup, 'wal');
   mkdirSync(wal);
   give(wal, user);
+  const archiving = block('archive_mode', backup);
+  const place = (): Placement => ({ name: 'postgres-primary', address: addresses.take(), hosts: {}, secrets });
 
   const sets = {
     first: interactions(40, 'first'),
     second: interactions(60, 'second'),
     third: interactions(50, 'third'),
   };
-  let name: string;
   let moment: string;
   let atTheMoment: Record<string, unknown>;
   let atTheEnd: Record<string, unknown>;
-  {
-    await using lost = await startPostgres({ config: block('archive_mode', backup) });
-    const database = await lost.createDatabase();
-    name = database.name;
+  const node = place();
+  const lost = await startPrimary(node, [], archiving);
+  try {
+    const url = databaseUrl(node);
     // It is lost, not dropped.
-    const kept = { ...database, drop: async () => undefined, [Symbol.asyncDispose]: async () => undefined };
-    await using recording = await createRecording(kept, ['a', 'b']);
+    const kept = { name: 'groundswell', url, replicaUrls: [], drop: async () => undefined };
+    await using recording = await createRecording({ ...kept, [Symbol.asyncDispose]: kept.drop }, ['a', 'b']);
     const record = (set: ReturnType<typeof interactions>) => recording.recorder.record(entries(...set));
     await record(sets.first);
-    const [program = '', ...args] = block('pg_basebackup', backup).trim().split(' ');
-    await runPostgresProgram(
-      program,
-      args.map((argument) => (argument === '"$DATABASE_DIRECT_URL"' ? lost.url : argument)),
-    );
+    await takeBaseBackup(node, backup);
     await record(sets.second);
-    atTheMoment = await counts(database.url);
+    atTheMoment = await counts(url);
     // Times of commits are compared by the microsecond.
-    const [now] = await query(database.url, 'SELECT clock_timestamp()::text AS now');
+    const [now] = await query(url, 'SELECT clock_timestamp()::text AS now');
     moment = String(now?.['now']);
     await record(sets.third);
-    atTheEnd = await counts(database.url);
+    atTheEnd = await counts(url);
     expect(atTheEnd).not.toEqual(atTheMoment);
-    await archived(lost.url);
-    await lost.primary.kill();
+    // In good order, so that the last of the WAL is archived without waiting for archive_timeout.
+    await lost.terminate();
+  } finally {
+    await lost.stop();
   }
 
-  await using restored = await startPostgres({
-    fill: (data) => {
-      const base = join(backup, 'base');
-      for (const file of readdirSync(base)) cpSync(join(base, file), join(data, file), { recursive: true });
-      rmSync(join(data, 'pg_wal'), { recursive: true });
-      mkdirSync(join(data, 'pg_wal', 'archive_status'), { recursive: true });
-      const recovery = block('restore_command', backup).replace(
-        /recovery_target_time = .*/,
-        `recovery_target_time = '${moment}'`,
-      );
-      appendFileSync(join(data, 'postgresql.conf'), `\narchive_mode = off\n${recovery}`);
-      writeFileSync(join(data, 'recovery.signal'), '');
-    },
+  const anew = place();
+  const restored = await restorePrimary(anew, archiving, (data) => {
+    const [base = ''] = readdirSync(backup).filter((name) => name.startsWith('base-'));
+    cpSync(join(backup, base), data, { recursive: true });
+    rmSync(join(data, 'pg_wal'), { recursive: true });
+    mkdirSync(join(data, 'pg_wal', 'archive_status'), { recursive: true });
+    const recovery = block('restore_command', backup).replace(
+      /recovery_target_time = .*/,
+      `recovery_target_time = '${moment}'`,
+    );
+    appendFileSync(join(data, 'postgresql.auto.conf'), recovery);
+    writeFileSync(join(data, 'recovery.signal'), '');
   });
-  await waitFor('the recovery to end', async () => {
-    const [row] = await query(restored.url, 'SELECT pg_is_in_recovery() AS recovering');
-    return row?.['recovering'] === false;
-  });
-  const url = restored.primary.urlOf(name);
-  expect(await counts(url)).toEqual(atTheMoment);
-
-  // The queue and clients send again what was recorded before the moment and after it.
-  const database = openDatabase(url);
   try {
-    const recorder = createPostgresRecorder(database);
-    const outcome = await recorder.record(entries(...sets.second, ...sets.third));
-    expect(outcome).toMatchObject({ recorded: sets.third.length, duplicates: sets.second.length });
-    expect(await counts(url)).toEqual(atTheEnd);
+    const url = databaseUrl(anew);
+    await waitFor('the recovery to end', async () => {
+      const [row] = await query(url, 'SELECT pg_is_in_recovery() AS recovering');
+      return row?.['recovering'] === false;
+    });
+    expect(await counts(url)).toEqual(atTheMoment);
+
+    // The queue and clients send again what was recorded before the moment and after it.
+    const database = openDatabase(url);
+    try {
+      const recorder = createPostgresRecorder(database);
+      const outcome = await recorder.record(entries(...sets.second, ...sets.third));
+      expect(outcome).toMatchObject({ recorded: sets.third.length, duplicates: sets.second.length });
+      expect(await counts(url)).toEqual(atTheEnd);
+    } finally {
+      await database.close();
+    }
   } finally {
-    await database.close();
+    await restored.stop();
   }
 });
 

@@ -9,7 +9,7 @@ import { requireProgram } from './programs.ts';
 import { query } from './query.ts';
 import { createServerProcess, type ServerControls, type ServerProcess } from './server-process.ts';
 import { testDirectory } from './test-run.ts';
-import { give, giveAll, unprivilegedUser } from './unprivileged-user.ts';
+import { give, unprivilegedUser } from './unprivileged-user.ts';
 import { waitFor } from './wait-for.ts';
 
 export type PostgresServer = ServerControls & { url: string; port: number; urlOf: (database: string) => string };
@@ -29,8 +29,6 @@ export type PostgresOptions = {
   replicas?: number;
   /** Lines for postgresql.conf, of the primary and so of its replicas. */
   config?: string;
-  /** Fills the primary's empty data folder, in place of a new cluster: from a backup. */
-  fill?: (data: string) => void;
 };
 
 const CONFIG = [
@@ -51,11 +49,7 @@ const CONFIG = [
 ];
 
 /** A Postgres primary with its streaming replicas. Durable as in production (fsync on), trusting on loopback. */
-export async function startPostgres({
-  replicas = 0,
-  config = '',
-  fill,
-}: PostgresOptions = {}): Promise<PostgresCluster> {
+export async function startPostgres({ replicas = 0, config = '' }: PostgresOptions = {}): Promise<PostgresCluster> {
   const user = unprivilegedUser();
   const started: ServerProcess[] = [];
   const stop = async () => {
@@ -89,11 +83,6 @@ export async function startPostgres({
 
   try {
     const primary = await startNode('postgres-primary', async (data) => {
-      if (fill !== undefined) {
-        fill(data);
-        giveAll(data, user);
-        return;
-      }
       await runPostgresProgram('initdb', [
         '-D',
         data,
@@ -140,7 +129,7 @@ export async function startPostgres({
 }
 
 /** One of the programs that come with the server, as the user who runs it. */
-export async function runPostgresProgram(program: string, args: readonly string[]): Promise<void> {
+async function runPostgresProgram(program: string, args: readonly string[]): Promise<void> {
   const path = join(dirname(requireProgram('postgres')), program);
   await promisify(execFile)(path, [...args], { cwd: '/', ...unprivilegedUser() });
 }
