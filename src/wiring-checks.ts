@@ -50,8 +50,7 @@ export async function* examineParts(config: Config, logger: Logger): AsyncGenera
     yield await examineRabbitmq(part, url, { queueName, partitions });
   }
   const [anyNode] = amqpUrls;
-  if (managementUrl !== null && anyNode !== undefined)
-    yield await examineManagement(managementUrl, anyNode, { queueName, partitions });
+  if (anyNode !== undefined) yield await examineManagement(managementUrl, anyNode, { queueName, partitions });
   if (config.cache.redisUrl === null)
     yield { part: 'Cache', ok: true, text: 'in memory, per process (REDIS_URL is not set)' };
   else yield await examineRedis(config.cache.redisUrl);

@@ -9,10 +9,15 @@ async function main(): Promise<void> {
   const config = configOrExit({ servesApi: false });
   let faults = 0;
   for await (const { part, ok, text } of examineParts(config, createLogger('error', 'doctor'))) {
-    if (!ok) faults += 1;
-    process.stdout.write(`${ok ? 'ok     ' : 'FAULT  '}${part}: ${withoutPasswords(text)}\n`);
+    if (ok === false) faults += 1;
+    process.stdout.write(`${verdict(ok)}${part}: ${withoutPasswords(text)}\n`);
   }
   if (faults > 0) process.exitCode = 1;
+}
+
+function verdict(ok: boolean | null): string {
+  if (ok === null) return 'note   ';
+  return ok ? 'ok     ' : 'FAULT  ';
 }
 
 main().catch(exitOnStartFault);

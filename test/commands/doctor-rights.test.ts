@@ -193,6 +193,7 @@ it('doctor names the rights that the user of RabbitMQ lacks, without a message t
     expect(message).toMatchObject({ fields: { redelivered: false } });
     expect(await rabbitmqLines({ AMQP_URL: as('guest'), QUEUE_NAME: 'never.made' })).toEqual([
       expect.stringMatching(/^ok .*never\.made not there yet/),
+      expect.stringMatching(/^note .*AMQP_MANAGEMENT_URL.*not looked at$/),
     ]);
     await expect(
       connection.createChannel().then((other) => {

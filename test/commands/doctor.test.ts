@@ -44,6 +44,7 @@ it('doctor names a migration that is pending, and exits 0 once every real part i
     expect.stringMatching(/^ok +Rights \(DATABASE_URL\): postgres owns the tables/),
     expect.stringMatching(/^ok +Replica 1 \(DATABASE_REPLICA_URLS\): Postgres \d+.* ms behind$/),
     expect.stringMatching(/^ok +RabbitMQ \(AMQP_URL\): RabbitMQ \d+\.\d+.*not there yet/),
+    expect.stringMatching(/^note +RabbitMQ cluster \(AMQP_MANAGEMENT_URL\): not set: policies, .* not looked at$/),
     expect.stringMatching(/^ok +Redis \(REDIS_URL\): Redis \d+\.\d+/),
   ]);
   expect(after.exitCode).toBe(0);
@@ -126,6 +127,7 @@ it('doctor says of every part that is away that it is, without a password', asyn
     expect.stringMatching(/^FAULT +Postgres \(DATABASE_URL\): cannot be reached: .*ECONNREFUSED/),
     expect.stringMatching(/^FAULT +RabbitMQ \(AMQP_URL, node 1\): cannot be reached: .*ECONNREFUSED/),
     expect.stringMatching(/^ok +RabbitMQ \(AMQP_URL, node 2\)/),
+    expect.stringMatching(/^note +RabbitMQ cluster/),
     expect.stringMatching(/^FAULT +Redis \(REDIS_URL\): cannot be reached: .*ECONNREFUSED/),
   ]);
   expect(outcome.stdout + outcome.stderr).not.toContain('hunter2');

@@ -44,9 +44,10 @@ export async function examineRabbitmq(part: string, url: string, naming: QueueNa
   }
 }
 
-/** The management API of the cluster that `amqpUrl` is a node of. Never rejects. */
-export async function examineManagement(url: string, amqpUrl: string, naming: QueueNaming): Promise<Finding> {
+/** The management API of the cluster that `amqpUrl` is a node of; null where it is not configured. Never rejects. */
+export async function examineManagement(url: string | null, amqpUrl: string, naming: QueueNaming): Promise<Finding> {
   const part = 'RabbitMQ cluster (AMQP_MANAGEMENT_URL)';
+  if (url === null) return { part, ok: null, text: 'not set: policies, members and alarms were not looked at' };
   try {
     const vhost = decodeURIComponent(new URL(amqpUrl).pathname.slice(1)) || '/';
     const { facts, problems } = await lookAtManagement(url, vhost, queueNames(naming));
