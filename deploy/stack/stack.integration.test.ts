@@ -66,6 +66,7 @@ it('the doctor finds every part well', async () => {
   const others = stdout.split('\n').filter((line) => line !== '' && !line.startsWith('ok '));
   // The shipped RabbitMQ has no management plugin.
   expect(others).toEqual([expect.stringMatching(/^note +RabbitMQ cluster .* not looked at$/)]);
+  expect(stdout).toMatch(/^ok +Postgres \(DATABASE_URL\): .*; behind PgBouncer \d+\.\d+\.\d+;/m);
   expect(stdout.match(/^ok +Replica \d/gm)).toHaveLength(2);
   expect(exitCode).toBe(0);
 });
@@ -127,7 +128,11 @@ it('nobody may do more than they have to', async () => {
     `SELECT DISTINCT usename::text AS name FROM pg_stat_activity WHERE application_name = 'groundswell' ORDER BY 1`,
   );
   expect(users).toEqual([{ name: 'api' }, { name: 'worker' }]);
-  await expect(query(stack.pgbouncerConsoleUrl, 'shutdown')).rejects.toThrow(/admin access needed|not allowed/);
+  const doctorsConsole = new URL(stack.pgbouncerUrl);
+  doctorsConsole.pathname = '/pgbouncer';
+  for (const url of [stack.pgbouncerConsoleUrl, doctorsConsole.href]) {
+    await expect(query(url, 'shutdown')).rejects.toThrow(/admin access needed|not allowed/);
+  }
   const anonymous = new URL(stack.databaseUrl);
   anonymous.password = '';
   await expect(query(anonymous.href, 'select 1')).rejects.toThrow();

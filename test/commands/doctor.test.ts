@@ -1,5 +1,6 @@
 import { connect } from 'amqplib';
 import { expect, inject, it } from 'vitest';
+import { examinePostgres } from '../../src/adapters/postgres/postgres-doctor.ts';
 import { connectRabbitmqQueue } from '../../src/adapters/rabbitmq/rabbitmq-queue.ts';
 import { createRabbitmqSource } from '../../src/adapters/rabbitmq/rabbitmq-source.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
@@ -48,6 +49,13 @@ it('doctor names a migration that is pending, and exits 0 once every real part i
     expect.stringMatching(/^ok +Redis \(REDIS_URL\): Redis \d+\.\d+/),
   ]);
   expect(after.exitCode).toBe(0);
+});
+
+it('doctor says that it could not ask PgBouncer for its version', async () => {
+  await using database = await createTestDatabase();
+  await using pgbouncer = await startPgbouncer({ postgres: database, config: 'admin_users = somebody' });
+  const { ok, text } = await examinePostgres({ part: 'Postgres', url: pgbouncer.url, replicaMaxLagMs: null });
+  expect({ ok, text }).toEqual({ ok: true, text: expect.stringContaining('does not tell this user its version') });
 });
 
 it('doctor tells a replica from a primary, both ways', async () => {

@@ -5,6 +5,7 @@ import { isBelow } from '../version-floor.ts';
 
 const FLOOR = 150_000;
 const PGBOUNCER_FLOOR = [1, 18] as const;
+const PGBOUNCER_SILENT = 'behind PgBouncer, which does not tell this user its version (stats_users)';
 /** Interactions from 5 minutes ahead are taken; windows are cut by Postgres's clock and by ours. */
 const MAX_CLOCK_DIFFERENCE_MS = 2_000;
 /** New processes of a rolling update connect while the old ones still do. */
@@ -45,7 +46,7 @@ export async function examinePostgres({ part, url, replicaMaxLagMs }: PostgresEx
     ];
     const facts = [
       `Postgres ${row.shown_version}`,
-      ...(session.behindPgBouncer ? [pgBouncer === null ? 'behind PgBouncer' : `behind PgBouncer ${pgBouncer}`] : []),
+      ...(session.behindPgBouncer ? [pgBouncer === null ? PGBOUNCER_SILENT : `behind PgBouncer ${pgBouncer}`] : []),
       `answers in ${answeredMs - sentMs} ms`,
       `clock ${Math.abs(differenceMs)} ms ${differenceMs < 0 ? 'behind' : 'ahead of'} ours`,
       `${row.connections} of ${row.max_connections} connections`,
