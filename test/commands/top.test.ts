@@ -4,6 +4,7 @@ import { createMigratedDatabase } from '../migrated-database.ts';
 import { createTestDatabase } from '../servers/create-test-database.ts';
 import { createTestRedis } from '../servers/create-test-redis.ts';
 import { freePort } from '../servers/free-port.ts';
+import { requireProgram } from '../servers/programs.ts';
 import { query } from '../servers/query.ts';
 import { testQueue } from '../servers/test-queue.ts';
 import { waitFor } from '../servers/wait-for.ts';
@@ -116,4 +117,40 @@ it('top prints look after look into a pipe until Ctrl-C, and then exits 0', asyn
   }
   expect(await closed).toBe(0);
   for (const line of output.trim().split('\n')) expect(JSON.parse(line)).toMatchObject({ primary: { up: true } });
+});
+
+const [CTRL_C, ALTERNATE_SCREEN, FORMER_SCREEN] = ['\u0003', '\u001B[?1049h\u001B[?25l', '\u001B[?25h\u001B[?1049l'];
+
+it.each([
+  ['q', 'q'],
+  ['Ctrl-C', CTRL_C],
+])('top on a terminal redraws it until %s, and leaves it as it was', async (_, key) => {
+  await using migrated = await createMigratedDatabase();
+  // Raw mode, which top sets, is part of what `stty -g` prints.
+  const session = `stty rows 12 cols 60; stty -g
+    ${process.execPath} scripts/launch.mjs top --interval 0.2; echo "exit $?"; stty -g`;
+  const child = spawn(requireProgram('script'), ['--quiet', '--return', '--command', session, '/dev/null'], {
+    cwd: commandRoot(),
+    env: commandEnvironment({ DATABASE_URL: migrated.server.url }),
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const closed = new Promise((resolve) => child.once('close', resolve));
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  try {
+    await waitFor('three looks', () => output.split('\u001B[H').length > 3);
+    child.stdin.write(key);
+    await waitFor('top to leave', () => child.exitCode !== null);
+  } finally {
+    // Ends what it runs, too, as a terminal that is closed.
+    child.kill('SIGTERM');
+  }
+  await closed;
+  // oxlint-disable-next-line no-control-regex -- escape sequences are what is looked for
+  const [before = '', view = '', after = ''] = output.split(/(\u001B\[\?1049h.*\u001B\[\?1049l)/s);
+  expect(view.startsWith(ALTERNATE_SCREEN) && view.endsWith(FORMER_SCREEN)).toBe(true);
+  expect(view).toContain('groundswell top');
+  const settings = before.trim();
+  expect(settings).toMatch(/^[\da-f:]+$/);
+  expect(after.trim().split(/\s*\n/)).toEqual(['exit 0', settings]);
 });

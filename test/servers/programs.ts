@@ -34,6 +34,7 @@ export const PARTS = {
     name: 'the nginx exporter for Prometheus',
   },
   kubectl: { program: 'kubectl', package: 'kubernetes-client', name: 'kubectl' },
+  script: { program: 'script', package: 'bsdutils', name: 'script, of util-linux' },
   faketime: { program: 'faketime', package: 'faketime', name: 'faketime, with its libfaketime' },
   chromium: { program: 'chromium', package: 'chromium', name: 'Chromium' },
   locust: { program: 'locust', package: 'python3-locust', name: 'Locust 2.12 or newer, with Python 3.11 or newer' },
