@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
-import { inspect } from 'node:util';
 import { testDirectory } from '../../test/servers/test-run.ts';
 import { provision } from '../../test/servers/provision.ts';
+import { conclude } from './conclude.ts';
 import { ITEMS, writeHistory, type History } from './history.ts';
 import { judge } from './judge.ts';
 import { provisionLoad } from './load-programs.ts';
@@ -36,7 +36,8 @@ async function main(): Promise<void> {
 
   const folder = testDirectory('load');
   const history = await writeHistory(folder, options.history);
-  const systems: SystemOutcome[] = [await loaded('groundswell', startGroundswell, options, history, folder)];
+  const ours = await loaded('groundswell', startGroundswell, options, history, folder);
+  const systems: SystemOutcome[] = [ours];
   let peerFault: unknown = null;
   if (options.peer === 'django') {
     // Ours is worth its report without a peer, too.
@@ -54,10 +55,9 @@ async function main(): Promise<void> {
   writeFileSync(join(options.report, 'summary.md'), summary(outcome));
   process.stdout.write(`${summary(outcome)}\n${join(options.report, 'report.html')}\n`);
 
-  const missed = (systems[0]?.verdicts ?? []).filter(({ isMet }) => !isMet);
-  for (const { what, value, bar } of missed) process.stderr.write(`MISSED: ${what}: ${value} (${bar})\n`);
-  if (peerFault !== null) process.stderr.write(`the guide's stack could not be measured: ${inspect(peerFault)}\n`);
-  process.exitCode = missed.length === 0 && peerFault === null ? 0 : 1;
+  const { exitCode, faults } = conclude(ours, peerFault);
+  for (const fault of faults) process.stderr.write(`${fault}\n`);
+  process.exitCode = exitCode;
 }
 
 async function loaded(
