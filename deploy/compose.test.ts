@@ -159,6 +159,11 @@ it('every variable is in .env.example, and nothing there is for nothing', () => 
   expect([...used].toSorted()).toEqual(offered.toSorted());
 });
 
+it('the version of Locust that was never run is said to be', () => {
+  const [, version = ''] = compose.services['locust']?.image.split(':') ?? [];
+  expect(file('../locust/README.md')).toContain(`Not run yet: the ${version} of\n\`deploy/compose.yaml\``);
+});
+
 it('without secrets nothing starts, and the error says what to run', () => {
   secrets = {};
   expect(() => services.map(([, { environment = {} }]) => Object.values(environment).map(interpolate))).toThrow(
