@@ -15,7 +15,7 @@ import { assemble } from './assemble.ts';
 import { djangoProbe } from './django-probe.ts';
 import { ITEMS, PROBED_ITEMS, type History } from './history.ts';
 import { recordedRow, type FreshnessProbe, type LoadedSystem } from './loaded-system.ts';
-import { stackProcesses, startStackServers } from './stack-servers.ts';
+import { stackProcesses, startStackServers, type StackServers } from './stack-servers.ts';
 import { LUA_IDS } from './wrk-scripts.ts';
 
 const HOME = join(packageRoot(), 'bench/peers/django');
@@ -29,6 +29,7 @@ const OWN = [
 const RECORDED = `
   SELECT client_id::text AS id, viewer, item_id AS item, replace(type, 'UN', '') AS type, type LIKE 'UN%' AS retraction
   FROM popular_interaction WHERE recorded_at IS NOT NULL`;
+const READS = "SELECT FROM pg_stat_statements WHERE query LIKE 'SELECT%popular_interaction%GROUP BY%'";
 const RECORDED_AFTER = `
   SELECT percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - created_at))::float8 AS seconds
   FROM popular_interaction WHERE recorded_at IS NOT NULL`;
@@ -40,6 +41,7 @@ export function startDjango(history: History, folder: string): Promise<LoadedSys
     const appPort = await freePort();
     const env = {
       DATABASE_URL: servers.pooledUrl,
+      DATABASE_REPLICA_URL: servers.replicaUrl,
       REDIS_URL: servers.redisUrl,
       AMQP_URL: servers.amqpUrl,
       SECRET_KEY: 'only-for-the-load-test',
@@ -54,7 +56,7 @@ export function startDjango(history: History, folder: string): Promise<LoadedSys
     const config = readFileSync(join(HOME, 'nginx.conf'), 'utf8').replace('127.0.0.1:8000', `127.0.0.1:${appPort}`);
     const nginx = use(await startNginx({ config: ({ port }) => config.replace('8080', String(port)) }));
     const probe = djangoProbe(nginx.url);
-    await untilWorking(probe, servers.directUrl).catch((error: unknown) => {
+    await untilWorking(probe, servers).catch((error: unknown) => {
       throw new Error(`the guide's stack did not start:\n${celery.output()}\n${gunicorn.output()}`, { cause: error });
     });
     return {
@@ -85,9 +87,10 @@ export function startDjango(history: History, folder: string): Promise<LoadedSys
 }
 
 /** From the list, through the queue, to the table; leaves nothing there. */
-async function untilWorking(probe: FreshnessProbe, url: string): Promise<void> {
+async function untilWorking(probe: FreshnessProbe, { directUrl: url, replicaUrl }: StackServers): Promise<void> {
   const [item = ''] = PROBED_ITEMS;
   await waitFor('Gunicorn to serve', async () => !(await probe.shows(item)));
+  await waitFor('the replica to have been read', async () => (await query(replicaUrl, READS)).length > 0);
   await probe.write(newInteractionId(), 'nobody', item);
   await waitFor('Celery to record', async () => (await query(url, RECORDED)).length === 1);
   await query(url, 'DELETE FROM popular_interaction WHERE recorded_at IS NOT NULL');

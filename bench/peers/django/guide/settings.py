@@ -3,8 +3,6 @@
 import os
 from urllib.parse import urlsplit
 
-DATABASE = urlsplit(os.environ["DATABASE_URL"])
-
 DEBUG = False
 SECRET_KEY = os.environ["SECRET_KEY"]
 ALLOWED_HOSTS = ["127.0.0.1"]
@@ -15,19 +13,27 @@ USE_TZ = True
 USE_I18N = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-DATABASES = {
-    "default": {
+
+def database(url):
+    parts = urlsplit(url)
+    return {
         "ENGINE": "django.db.backends.postgresql",
-        "HOST": DATABASE.hostname,
-        "PORT": DATABASE.port,
-        "USER": DATABASE.username,
-        "PASSWORD": DATABASE.password or "",
-        "NAME": DATABASE.path.removeprefix("/"),
-        # PgBouncer holds the connections to Postgres; those to PgBouncer are kept too, for a new one costs a request 2 ms.
+        "HOST": parts.hostname,
+        "PORT": parts.port,
+        "USER": parts.username,
+        "PASSWORD": parts.password or "",
+        "NAME": parts.path.removeprefix("/"),
+        # PgBouncer holds the connections to the primary; those to PgBouncer are kept too, for a new one costs a request 2 ms.
         "CONN_MAX_AGE": None,
         "DISABLE_SERVER_SIDE_CURSORS": True,
     }
+
+
+DATABASES = {
+    "default": database(os.environ["DATABASE_URL"]),
+    "replica": database(os.environ["DATABASE_REPLICA_URL"]),
 }
+DATABASE_ROUTERS = ["guide.routers.ReadFromReplica"]
 
 CACHES = {
     "default": {
