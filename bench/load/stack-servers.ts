@@ -5,6 +5,8 @@ import { startRedis } from '../../test/servers/start-redis.ts';
 import { processesOfRun, testRunId } from '../../test/servers/test-run.ts';
 import type { Use } from './assemble.ts';
 
+export const PEER_PGBOUNCER = 'max_client_conn = 2000';
+
 export interface StackServers {
   /** Of the primary, past PgBouncer. */
   readonly directUrl: string;
@@ -14,8 +16,8 @@ export interface StackServers {
   readonly redisUrl: string;
 }
 
-/** The same for both stacks. */
-const POSTGRES = [
+/** Of the guide's stack; ours has deploy/postgres/postgresql.conf. bench/peers/django/README.md sets them side by side. */
+export const PEER_POSTGRES = [
   'shared_buffers = 1GB',
   'max_wal_size = 4GB',
   'checkpoint_timeout = 15min',
@@ -23,13 +25,13 @@ const POSTGRES = [
   'random_page_cost = 1.1',
 ].join('\n');
 
-/** Postgres with a streaming replica, PgBouncer before the primary, RabbitMQ and Redis: what stands behind either stack. */
+/** Postgres with a streaming replica, PgBouncer before the primary, RabbitMQ and Redis: what stands behind the guide's stack. */
 export async function startStackServers(use: Use): Promise<StackServers> {
-  const postgres = use(await startPostgres({ replicas: 1, config: POSTGRES }));
+  const postgres = use(await startPostgres({ replicas: 1, config: PEER_POSTGRES }));
   const redis = use(await startRedis());
   const rabbitmq = use(await startRabbitmq());
   const { url, replicaUrls } = await postgres.createDatabase('load');
-  const pgbouncer = use(await startPgbouncer({ postgres: { url }, config: 'max_client_conn = 2000' }));
+  const pgbouncer = use(await startPgbouncer({ postgres: { url }, config: PEER_PGBOUNCER }));
   return {
     directUrl: url,
     pooledUrl: pgbouncer.url,

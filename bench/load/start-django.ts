@@ -34,7 +34,7 @@ const RECORDED_AFTER = `
   SELECT percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - created_at))::float8 AS seconds
   FROM popular_interaction WHERE recorded_at IS NOT NULL`;
 
-/** The guide's stack (bench/peers/django), on servers equal to ours. */
+/** The guide's stack (bench/peers/django), on the same kinds of servers as ours. */
 export function startDjango(history: History, folder: string): Promise<LoadedSystem> {
   return assemble(async (use) => {
     const servers = await startStackServers(use);

@@ -22,7 +22,7 @@ const RECORDED = `
   SELECT interactions.id, viewer, items.id AS item, type::text, retraction
   FROM interactions JOIN items ON items.key = item_key WHERE interactions.id >= uuid_at($1)`;
 
-/** All of `npm run stack` but its monitoring, which would share the two cores; the same servers as the guide's stack has. */
+/** All of `npm run stack` but its monitoring, which would share the two cores; as many servers as the guide's stack has. */
 export function startGroundswell(history: History, folder: string): Promise<LoadedSystem> {
   return assemble(async (use) => {
     const stack = use(
