@@ -66,6 +66,16 @@ it('gives every part the machines that keep it below the utilization, and partit
   }
 });
 
+it('one pooler is enough for as many as half of its thread can pass on', () => {
+  const assumed = { ...ASSUMPTIONS, utilization: 0.5, poolerMicrosecondsPerInteraction: 10 };
+  // 50,000 interactions a second of 50 users each.
+  expect(partitionPoints(COSTS, assumed)).toContainEqual({
+    part: 'PgBouncer',
+    what: 'one thread: 50,000 interactions/s',
+    users: 2_500_000,
+  });
+});
+
 it('a part is partitioned just where its point says', () => {
   const costs = { ...COSTS, standingsSecondsPerItem: 0 };
   const points = new Map(partitionPoints(costs).map(({ part, users }) => [part, users]));

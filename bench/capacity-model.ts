@@ -150,13 +150,13 @@ function onePassSeconds(touchedIn: (seconds: number) => number, secondsPerItem: 
 }
 
 export interface Limit {
-  readonly part: 'Postgres' | 'RabbitMQ' | 'Redis' | 'standings';
+  readonly part: 'PgBouncer' | 'Postgres' | 'RabbitMQ' | 'Redis' | 'standings';
   readonly what: string;
   /** Simultaneous users, with these costs and assumptions. */
   readonly users: number;
 }
 
-/** Up to how many users one primary, one queue, one Redis and one pass of the standings are enough, if each write is to another item. */
+/** Up to how many users one primary, one queue, one Redis, one pooler and one pass of the standings are enough, if each write is to another item. */
 export function partitionPoints(costs: UnitCosts, assumed: Assumptions = ASSUMPTIONS): Limit[] {
   const { cachedRead, uncachedRead, accept, record } = costs.cpuSeconds;
   const writesPerUser = 1 / assumed.secondsBetweenActions / (1 + assumed.readsPerWrite);
@@ -166,6 +166,7 @@ export function partitionPoints(costs: UnitCosts, assumed: Assumptions = ASSUMPT
   const redisPerUser =
     readsPerUser * ((1 - assumed.privateShare) * cachedRead.redis + assumed.privateShare * uncachedRead.redis) +
     writesPerUser * (accept.redis + record.redis);
+  const writesOfPooler = (assumed.utilization * 1e6) / assumed.poolerMicrosecondsPerInteraction;
   const itemsPerSecond = assumed.utilization / costs.standingsSecondsPerItem;
   return [
     {
@@ -183,6 +184,11 @@ export function partitionPoints(costs: UnitCosts, assumed: Assumptions = ASSUMPT
       part: 'RabbitMQ',
       what: `one quorum queue: ${whole(assumed.queueMessagesPerSecond)} messages/s, one interaction in each`,
       users: assumed.queueMessagesPerSecond / writesPerUser,
+    },
+    {
+      part: 'PgBouncer',
+      what: `one thread: ${whole(writesOfPooler)} interactions/s`,
+      users: writesOfPooler / writesPerUser,
     },
   ];
 }

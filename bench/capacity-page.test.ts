@@ -1,8 +1,22 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { packageRoot } from '../src/runtime/package-root.ts';
+import { ASSUMPTIONS } from './capacity-inputs.ts';
 import { readCosts, readPage, withTables } from './capacity-page.ts';
 
 it('docs/capacity.md shows what the model makes of the last recorded run', () => {
   expect(withTables(readPage(), readCosts())).toBe(readPage());
+});
+
+it('the cost of PgBouncer is about what the last whole run of the load test spent on it', () => {
+  const summary = readFileSync(join(packageRoot(), 'docs/load/summary.md'), 'utf8');
+  const number = (row: RegExp): number => Number(row.exec(summary)?.[1]?.replaceAll(',', ''));
+  const seconds = number(/^\| PgBouncer \| ([\d.]+) \|/m);
+  const interactions = number(/^\| interactions accepted \| ([\d,]+) \|/m);
+  const { poolerMicrosecondsPerInteraction: assumed } = ASSUMPTIONS;
+  expect((seconds / interactions) * 1e6).toBeGreaterThan(assumed / 2);
+  expect((seconds / interactions) * 1e6).toBeLessThan(assumed * 2);
 });
 
 it('other costs give other tables', () => {
