@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { packageRoot } from '../src/runtime/package-root.ts';
-import { ASSUMPTIONS } from './capacity-inputs.ts';
+import { ASSUMPTIONS, TRAFFIC } from './capacity-inputs.ts';
 import { readCosts, readPage, withTables } from './capacity-page.ts';
 
 it('docs/capacity.md shows what the model makes of the last recorded run', () => {
@@ -23,6 +23,23 @@ it('other costs give other tables', () => {
   const costs = readCosts();
   const slower = { ...costs.cpuSeconds, record: { ...costs.cpuSeconds.record, worker: 0.001 } };
   expect(withTables(readPage(), { ...costs, cpuSeconds: slower })).not.toBe(readPage());
+});
+
+it('a plan that partitions what the code has one of is marked as not deployable', () => {
+  const [, rows = ''] = withTables(readPage(), readCosts()).split('<!-- plans -->');
+  const cells = (name: string): string[] =>
+    (rows.split('\n').find((line) => line.startsWith(`| ${name} |`)) ?? '').split('|').slice(2, -1);
+  const marks = cells("deployable with today's code").map((mark) => mark.trim());
+  const engines = { Postgres: cells('Postgres, replicas with it'), Redis: cells('Redis, replicas with it') };
+  expect(marks).toHaveLength(TRAFFIC.length);
+  for (const [index, mark] of marks.entries()) {
+    const partitioned = Object.entries(engines).filter(([, plans]) => plans[index]?.includes('partitions'));
+    expect(mark).toBe(
+      partitioned.length === 0 ? 'yes' : `no: needs a partitioned ${partitioned.map(([name]) => name).join(' and ')}`,
+    );
+  }
+  expect(marks[0]).toBe('yes');
+  expect(marks.at(-1)).toBe('no: needs a partitioned Postgres and Redis');
 });
 
 it('a page that lost a marker is refused', () => {

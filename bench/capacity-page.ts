@@ -115,6 +115,7 @@ function planTable(plans: readonly Plan[]): string {
   return markdown(
     ['simultaneous users', ...plans.map(({ traffic }) => whole(traffic.users))],
     [
+      row("deployable with today's code", deployable),
       row('items active on a day', ({ traffic }) => whole(traffic.activeItems)),
       row('public answers in use', ({ traffic }) => whole(traffic.pages)),
       row('writes/s', (plan) => whole(plan.writesPerSecond)),
@@ -137,6 +138,13 @@ function planTable(plans: readonly Plan[]): string {
       row(`${PRICES.currency} a month`, (plan) => whole(Number(plan.moneyPerMonth.toPrecision(3)))),
     ],
   );
+}
+
+/** The code knows several queues, and one Postgres and one Redis. */
+function deployable({ parts }: Plan): string {
+  const partitioned = [parts.postgres.partitions > 1 ? 'Postgres' : '', parts.redis.partitions > 1 ? 'Redis' : ''];
+  const engines = partitioned.filter((name) => name !== '').join(' and ');
+  return engines === '' ? 'yes' : `no: needs a partitioned ${engines}`;
 }
 
 function pointTable(costs: UnitCosts): string {
