@@ -39,3 +39,11 @@ it('processes are started without a shell, so that signals reach them', () => {
   for (const keyword of ['ENTRYPOINT', 'CMD']) expect(said(keyword)).toEqual([expect.stringMatching(/^\[".*"\]$/)]);
   expect(said('HEALTHCHECK')).toEqual([expect.stringMatching(/CMD \["node", /)]);
 });
+
+it('docs/deployment.md asks for an engine that knows every option of the health check', () => {
+  const page = readFileSync(join(import.meta.dirname, '../docs/deployment.md'), 'utf8');
+  const [, engine] = /Docker Engine (\d+)/.exec(page) ?? [];
+  // https://docs.docker.com/reference/dockerfile/#healthcheck
+  expect(text).toContain('--start-interval=');
+  expect(Number(engine)).toBeGreaterThanOrEqual(25);
+});
