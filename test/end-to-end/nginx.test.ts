@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { newInteractionId } from '../../src/interactions/interaction-id.ts';
 import { waitFor } from '../servers/wait-for.ts';
 import { startProxy, type Proxy } from './start-proxy.ts';
@@ -81,6 +81,16 @@ it('nobody outside names a user by header; devices, tokens and connections pass'
   for (const name of ['x-user-id', 'x-user-role']) expect(passed?.headers).not.toHaveProperty(name);
   // Node takes a request without the header for keep-alive; nginx's own default is `close`.
   expect(passed?.headers['connection']).toBeUndefined();
+});
+
+it('many requests share few connections to a process', async () => {
+  const upstream = await startUpstream();
+  onTestFinished(() => upstream.close());
+  await using proxy = await startProxy([upstream.url], { isExempt: true });
+  const write = () => fetch(`${proxy.url}/graphql`, { method: 'POST', body: '{}' });
+  for (let turn = 0; turn < 30; turn += 1) await Promise.all(Array.from({ length: 10 }, write));
+  expect(upstream.received).toHaveLength(300);
+  expect(upstream.connections).toBeLessThan(60);
 });
 
 it('a body over the limit is refused in JSON, before it is sent', async () => {

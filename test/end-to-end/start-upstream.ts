@@ -12,6 +12,8 @@ export interface Received {
 export interface Upstream {
   readonly url: string;
   readonly received: Received[];
+  /** How many were opened to it so far. */
+  readonly connections: number;
   /** Takes the whole request and dies before the answer. */
   dies: boolean;
   /** Takes requests and answers none of them until `release`. */
@@ -25,6 +27,7 @@ export interface Upstream {
 export async function startUpstream(): Promise<Upstream> {
   const received: Received[] = [];
   const held: ServerResponse[] = [];
+  let connections = 0;
   const server: Server = createServer((request, response) => {
     let body = '';
     request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
@@ -35,6 +38,7 @@ export async function startUpstream(): Promise<Upstream> {
       else answer(response);
     });
   });
+  server.on('connection', () => (connections += 1));
   function answer(response: ServerResponse): void {
     const { status = 200, headers = {}, body = '{"data":{}}' } = upstream.answer;
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
@@ -43,6 +47,9 @@ export async function startUpstream(): Promise<Upstream> {
   const upstream: Upstream = {
     url: `http://127.0.0.1:${port}`,
     received,
+    get connections() {
+      return connections;
+    },
     dies: false,
     holds: false,
     answer: {},
