@@ -22,7 +22,7 @@ afterAll(async () => {
 const post = (headers: Record<string, string> = {}, body = '{"query":"mutation { a }"}') =>
   fetch(`${nginx.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body });
 
-/** Sends until the dying process got it: which one is asked is nginx's choice, and after a failure not that one for 2 s. */
+/** Sends until the dying process got it: which one is asked is nginx's choice, and after its third failure not that one for 2 s. */
 async function untilOneDied(send: () => Promise<Response>): Promise<Response> {
   const [dying] = upstreams;
   let response: Response | undefined;
@@ -91,6 +91,37 @@ it('many requests share few connections to a process', async () => {
   for (let turn = 0; turn < 30; turn += 1) await Promise.all(Array.from({ length: 10 }, write));
   expect(upstream.received).toHaveLength(300);
   expect(upstream.connections).toBeLessThan(60);
+});
+
+it('a process that failed three times gets no request for two seconds', async () => {
+  const [failing, well] = [await startUpstream(), await startUpstream()];
+  onTestFinished(async () => {
+    await failing.close();
+    await well.close();
+  });
+  await using proxy = await startProxy([failing.url, well.url], { isExempt: true });
+  const statuses = new Set<number>();
+  const askUntil = (count: number) =>
+    waitFor(
+      `${count} requests at the failing process`,
+      async () => {
+        statuses.add((await fetch(`${proxy.url}/graphql?documentId=x`)).status);
+        return failing.received.length >= count;
+      },
+      { everyMs: 10 },
+    );
+  failing.dies = true;
+  await askUntil(3);
+  // They took turns until then: two seconds would be far more of them.
+  expect(well.received.length).toBeLessThan(10);
+  const outAtMs = Date.now();
+  failing.dies = false;
+  await askUntil(4);
+  const outForMs = Date.now() - outAtMs;
+  // nginx counts whole seconds, so it may be one more.
+  expect(outForMs).toBeGreaterThan(1_900);
+  expect(outForMs).toBeLessThan(8_000);
+  expect(statuses).toEqual(new Set([200]));
 });
 
 it('a body over the limit is refused in JSON, before it is sent', async () => {
