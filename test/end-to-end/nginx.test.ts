@@ -1,8 +1,12 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { newInteractionId } from '../../src/interactions/interaction-id.ts';
+import { packageRoot } from '../../src/runtime/package-root.ts';
 import { waitFor } from '../servers/wait-for.ts';
 import { startProxy, type Proxy } from './start-proxy.ts';
 import { startUpstream, type Upstream } from './start-upstream.ts';
@@ -201,4 +205,30 @@ it('what the processes have no room for is refused here, at once, and says when 
     await proxy.stop();
     await busy.close();
   }
+});
+
+it('the runbook finds in the log what nginx refused by itself, and not what a process did', async () => {
+  const upstream = await startUpstream();
+  onTestFinished(() => upstream.close());
+  await using proxy = await startProxy([upstream.url]);
+  const write = () => fetch(`${proxy.url}/graphql`, { method: 'POST', body: '{}' }).then(({ status }) => status);
+  upstream.answer = { status: 503 };
+  expect(await write()).toBe(503);
+  upstream.answer = {};
+  const statuses = await Promise.all(Array.from({ length: 180 }, write));
+  const limited = statuses.filter((status) => status === 429).length;
+  expect(limited).toBeGreaterThan(0);
+  upstream.received.length = 0;
+  upstream.holds = true;
+  const waiting = Array.from({ length: 128 }, () => fetch(`${proxy.url}/health/ready`));
+  await waitFor('no more room at the process', () => upstream.received.length === waiting.length);
+  expect((await fetch(`${proxy.url}/health/ready`)).status).toBe(503);
+  upstream.release();
+  await Promise.all(waiting);
+
+  const runbook = readFileSync(join(packageRoot(), 'docs/runbooks/RequestsRefused.md'), 'utf8');
+  const [command = ''] = /^ +grep .*$/m.exec(runbook) ?? [];
+  const lines = proxy.log().map((line) => JSON.stringify(line));
+  const found = execFileSync('sh', ['-c', command], { input: `${lines.join('\n')}\n`, encoding: 'utf8' });
+  expect(found.trim().split(/\s*\n\s*/)).toEqual([`${limited} "status":429`, '1 "status":503']);
 });
