@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { HTTPRoute } from '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1';
 import { ScaledObject, TriggerAuthentication } from '@kubernetes-models/keda/keda.sh/v1alpha1';
-import { PodMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1';
+import { PodMonitor, PrometheusRule } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1';
 import { Deployment } from 'kubernetes-models/apps/v1';
 import { HorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2';
 import { Job } from 'kubernetes-models/batch/v1';
@@ -37,6 +37,7 @@ const MODELS: Readonly<Record<string, new (object: never) => { validate(): void 
   'keda.sh/v1alpha1/ScaledObject': ScaledObject,
   'keda.sh/v1alpha1/TriggerAuthentication': TriggerAuthentication,
   'monitoring.coreos.com/v1/PodMonitor': PodMonitor,
+  'monitoring.coreos.com/v1/PrometheusRule': PrometheusRule,
   'networking.k8s.io/v1/NetworkPolicy': NetworkPolicy,
   'policy/v1/PodDisruptionBudget': PodDisruptionBudget,
 };
@@ -52,9 +53,14 @@ export function kustomizations(): string[] {
 /** What `kubectl apply -k` would send. */
 export async function build(folder: string): Promise<KubernetesObject[]> {
   const { stdout } = await promisify(execFile)(requireProgram('kubectl'), ['kustomize', join(KUBERNETES, folder)]);
-  return parseAllDocuments(stdout).map((document) => {
-    if (document.errors.length > 0) throw new Error(`${folder}: ${document.errors.join('; ')}`);
-    return asObject(document.toJS(), folder);
+  return parseObjects(stdout, folder);
+}
+
+/** @param from for errors. */
+export function parseObjects(text: string, from: string): KubernetesObject[] {
+  return parseAllDocuments(text).map((document) => {
+    if (document.errors.length > 0) throw new Error(`${from}: ${document.errors.join('; ')}`);
+    return asObject(document.toJS(), from);
   });
 }
 
@@ -85,10 +91,10 @@ export function kindOf({ apiVersion, kind }: KubernetesObject): string {
   return `${apiVersion}/${kind}`;
 }
 
-function asObject(value: unknown, folder: string): KubernetesObject {
+function asObject(value: unknown, from: string): KubernetesObject {
   const object = value as KubernetesObject | null;
   if (typeof object?.kind !== 'string' || typeof object.metadata.name !== 'string') {
-    throw new Error(`${folder}: not an object of Kubernetes: ${JSON.stringify(value)}`);
+    throw new Error(`${from}: not an object of Kubernetes: ${JSON.stringify(value)}`);
   }
   return object;
 }
