@@ -6,16 +6,16 @@ import { createRabbitmqSource } from '../src/adapters/rabbitmq/rabbitmq-source.t
 import { createLogger } from '../src/runtime/logger.ts';
 import { waitFor } from '../test/servers/wait-for.ts';
 import { claimAddresses, type Addresses } from './stack/addresses.ts';
-import type { Placement, StartedMember } from './stack/member.ts';
+import type { Placement } from './stack/member.ts';
 import { newSecrets, type User } from './stack/secrets.ts';
-import { amqpUrl, startRabbitmq } from './stack/start-rabbitmq.ts';
+import { amqpUrl, startRabbitmq, type StartedBroker } from './stack/start-rabbitmq.ts';
 
 const QUEUE = 'groundswell.interactions';
 const PARTITIONS = `${QUEUE}.partitions`;
 const logger = createLogger('silent', 'test');
 let addresses: Addresses;
 let node: Placement;
-let server: StartedMember;
+let server: StartedBroker;
 
 beforeAll(async () => {
   addresses = await claimAddresses();
@@ -73,6 +73,17 @@ it.each([1, 3])('what an API publishes to %i partitions a worker gets, each by i
   await queue.close();
   await source.stop();
   await source.close();
+});
+
+it('every queue is bounded by the policy of the definitions', async () => {
+  const list = async (...words: string[]): Promise<Record<string, string>[]> =>
+    JSON.parse(await server.ctl([...words, '--vhost=groundswell', '--quiet', '--formatter=json']));
+  const policies = await list('list_policies');
+  expect(policies).toMatchObject([{ name: 'bounded', definition: '{"max-length-bytes":1073741824}' }]);
+  const queues = await list('list_queues', 'name', 'policy');
+  expect(new Map(queues.map(({ name, policy }) => [name, policy]))).toEqual(
+    new Map([QUEUE, `${QUEUE}.0`, `${QUEUE}.1`, `${QUEUE}.2`].map((name) => [name, 'bounded'])),
+  );
 });
 
 it('the doctor knows an API and a worker by what they may do, with partitions too', async () => {

@@ -1,13 +1,15 @@
 import { connect } from 'amqplib';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createRabbitmqNode } from '../../test/servers/create-rabbitmq-node.ts';
+import { createRabbitmqNode, type RabbitmqNode } from '../../test/servers/create-rabbitmq-node.ts';
 import { testDirectory } from '../../test/servers/test-run.ts';
 import { started, type Placement, type StartedMember } from './member.ts';
 import { passwordOf, type User } from './secrets.ts';
 import { copySettings } from './settings.ts';
 
-export async function startRabbitmq(node: Placement): Promise<StartedMember> {
+export interface StartedBroker extends StartedMember, Pick<RabbitmqNode, 'ctl'> {}
+
+export async function startRabbitmq(node: Placement): Promise<StartedBroker> {
   const { name, address, hosts } = node;
   const directory = testDirectory(name);
   copySettings('rabbitmq', directory, hosts);
@@ -32,7 +34,7 @@ export async function startRabbitmq(node: Placement): Promise<StartedMember> {
       return true;
     },
   });
-  return started(name, address, broker);
+  return { ...(await started(name, address, broker)), ctl: broker.ctl };
 }
 
 /** For commands unless a part is named. */
