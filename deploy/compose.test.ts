@@ -6,6 +6,7 @@ import { join, normalize } from 'node:path';
 import { parse } from 'yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseConfig } from '../src/config.ts';
+import { dashboards } from './grafana/dashboards.ts';
 import { makeSecrets } from './make-secrets.mjs';
 import { assignHosts } from './stack/hosts.ts';
 
@@ -89,6 +90,29 @@ it('every file and folder that is mounted is there, or made by make-secrets or b
   }
   const named = new Set(mounts.flatMap(([source = '']) => (/^[./]/.test(source) ? [] : [source])));
   expect([...named].toSorted()).toEqual(Object.keys(compose.volumes).toSorted());
+});
+
+it('Grafana finds its provisioning, the dashboards there, and Prometheus under the uid that every panel asks', () => {
+  const mounted = new Map(
+    compose.services['grafana']?.volumes?.map((volume) => {
+      const [from = '', to = ''] = volume.split(':');
+      return [from, to];
+    }),
+  );
+  expect(mounted.get('./grafana/provisioning')).toBe('/etc/grafana/provisioning');
+  const { providers }: { providers: { options: { path: string } }[] } = parse(
+    file('grafana/provisioning/dashboards/groundswell.yml'),
+  );
+  expect(providers.map(({ options }) => options.path)).toEqual([mounted.get('./grafana/dashboards')]);
+  const { datasources }: { datasources: { uid: string; type: string; url: string }[] } = parse(
+    file('grafana/provisioning/datasources/prometheus.yml'),
+  );
+  expect(datasources.map(({ url }) => new URL(url).hostname in compose.services)).toEqual([true]);
+  const asked = JSON.stringify(dashboards()).match(/"datasource":\{[^}]*\}/g) ?? [];
+  expect(asked.length).toBeGreaterThan(100);
+  expect([...new Set(asked)].map((one) => JSON.parse(`{${one}}`))).toEqual(
+    datasources.map(({ uid, type }) => ({ datasource: { type, uid } })),
+  );
 });
 
 it('nothing can be reached from outside but nginx, and that where .env says', () => {
