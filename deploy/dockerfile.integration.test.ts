@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { createTestDatabase } from '../test/servers/create-test-database.ts';
@@ -96,6 +96,15 @@ it('the same image is a worker, and any command', async () => {
   ]);
   worker.signal('SIGTERM');
   expect(await worker.ended).toBe(0);
+});
+
+it('the packages of the image take less than 110 MB', () => {
+  const packages = join(image.root, image.workdir, 'node_modules');
+  const bytes = readdirSync(packages, { recursive: true, encoding: 'utf8' })
+    .map((file) => lstatSync(join(packages, file)))
+    .reduce((sum, { size }) => sum + size, 0);
+  // 80 are needed; with what only the build needs it would be 374.
+  expect(bytes / 1_000_000).toBeLessThan(110);
 });
 
 it('the image holds nothing that only development needs', () => {
