@@ -3,7 +3,7 @@ import { withoutPasswords } from './redact.ts';
 const EXIT_CONFIGURATION = 78;
 
 /** Faults that the person at the terminal can mend; their message says how and holds no secret. */
-const MENDABLE = new Set(['DATA_DIR_IN_USE', 'DATA_DIR_UNUSABLE']);
+const MENDABLE = new Set(['DATA_DIR_IN_USE', 'DATA_DIR_UNUSABLE', 'MANIFEST_UNUSABLE']);
 
 /** For entry points: one clear line in place of a stack for what somebody can mend, then the end of the process. */
 export function exitOnStartFault(error: unknown): never {

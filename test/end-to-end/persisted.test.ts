@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newInteractionId } from '../../src/interactions/interaction-id.ts';
 import { packageRoot } from '../../src/runtime/package-root.ts';
+import { runCommand } from '../commands/run-command.ts';
 import { startCommand, type RunningCommand } from '../commands/start-command.ts';
 import { testDirectory } from '../servers/test-run.ts';
 import { waitFor } from '../servers/wait-for.ts';
@@ -87,6 +88,18 @@ it('the example manifest is that of the operations beside it, each id the hash o
     'mutation RetractInteraction',
   ]);
   for (const { id, body } of manifest.operations) expect(id).toBe(sha256(body));
+});
+
+it.each([
+  ['missing', null],
+  ['no manifest', '{ "format":\n "something else" }'],
+])('a manifest that is %s at the start is named in one line with its variable, and the exit is 78', async (_, text) => {
+  const broken = join(testDirectory('broken-manifest'), 'manifest.json');
+  if (text !== null) writeFileSync(broken, text);
+  const env = { ...system.env, PORT: '0', METRICS_PORT: '0', PERSISTED_QUERY_MANIFESTS: broken };
+  const { exitCode, stderr } = await runCommand('api', env);
+  expect(stderr).toMatch(/^PERSISTED_QUERY_MANIFESTS: .*manifest\.json: .*\n$/);
+  expect(exitCode).toBe(78);
 });
 
 describe('enforce', () => {

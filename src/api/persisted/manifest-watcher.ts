@@ -11,7 +11,7 @@ export interface ManifestWatcher {
 
 /**
  * Loads the manifests, and again whenever a file changes: at once where the system tells, else within `pollMs`. A set that
- * does not load leaves the one before it in use and logs an error. Rejects when the first does not load.
+ * does not load leaves the one before it in use and logs an error. @throws ManifestError when the first does not load
  */
 export async function watchManifests(options: {
   readonly patterns: readonly string[];

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { Kind, parse, type DocumentNode } from 'graphql';
 import { z } from 'zod';
 import { globFiles } from './glob-files.ts';
+import { ManifestError } from './manifest-error.ts';
 
 /** As Apollo's web, iOS and Kotlin tools write it. */
 const manifestSchema = z.object({
@@ -52,7 +53,7 @@ export async function manifestsSignature(patterns: readonly string[]): Promise<s
   return states.join('\n');
 }
 
-/** Throws an Error that names the file and what is wrong with it. */
+/** @throws ManifestError that names the file and what is wrong with it */
 export async function loadManifests(patterns: readonly string[]): Promise<ListedDocuments> {
   const byId = new Map<string, string>();
   const bodies = new Set<string>();
@@ -61,7 +62,8 @@ export async function loadManifests(patterns: readonly string[]): Promise<Listed
     for (const { id, body, operationNames } of await loadManifest(file)) {
       for (const key of [normalizeDocumentId(id), sha256(body)]) {
         const other = byId.get(key);
-        if (other !== undefined && other !== body) throw new Error(`${file}: the id ${id} stands for two documents`);
+        if (other !== undefined && other !== body)
+          throw new ManifestError(file, `the id ${id} stands for two documents`);
         byId.set(key, body);
       }
       bodies.add(body);
@@ -76,19 +78,21 @@ async function loadManifest(file: string) {
   try {
     content = JSON.parse(await readFile(file, 'utf8'));
   } catch (error) {
-    throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new ManifestError(file, textOf(error), error);
   }
   const manifest = manifestSchema.safeParse(content);
-  if (!manifest.success) throw new Error(`${file}: ${z.prettifyError(manifest.error)}`);
+  if (!manifest.success) throw new ManifestError(file, z.prettifyError(manifest.error));
   return manifest.data.operations.map(({ id, body }) => {
     try {
       return { id, body, operationNames: namesIn(parse(body, { noLocation: true })) };
     } catch (error) {
-      throw new Error(`${file}: operation ${id}: ${error instanceof Error ? error.message : String(error)}`, {
-        cause: error,
-      });
+      throw new ManifestError(file, `operation ${id}: ${textOf(error)}`, error);
     }
   });
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function namesIn({ definitions }: DocumentNode): string[] {
