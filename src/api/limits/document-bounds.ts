@@ -57,8 +57,12 @@ export function checkDocumentBounds(document: DocumentNode): GraphQLError | null
   }
 }
 
+export function tooMany(what: string, max: number): GraphQLError {
+  return new GraphQLError(`The document has too many ${what}: at most ${max} are allowed.`);
+}
+
 function limit(count: number, max: number, what: string): void {
-  if (count > max) throw new GraphQLError(`The document has too many ${what}: at most ${max} are allowed.`);
+  if (count > max) throw tooMany(what, max);
 }
 
 function readDefinitions(document: DocumentNode): Map<string, Definition> {

@@ -2,7 +2,7 @@ import { GraphQLError, parse, type ValidationRule } from 'graphql';
 import depthLimit from 'graphql-depth-limit';
 import { LRUCache } from 'lru-cache';
 import { createCostRule } from './cost-rule.ts';
-import { checkDocumentBounds } from './document-bounds.ts';
+import { checkDocumentBounds, tooMany } from './document-bounds.ts';
 
 const MAX_TOKENS = 2_000;
 const MAX_DEPTH = 10;
@@ -47,12 +47,17 @@ export function createDocumentCheck(): DocumentCheck {
       let document;
       try {
         document = parse(source, { maxTokens: MAX_TOKENS, noLocation: true });
-      } catch {
-        return null;
+      } catch (error) {
+        return isTokenLimit(error) ? tooMany('tokens', MAX_TOKENS) : null;
       }
       const fault = checkDocumentBounds(document);
       if (fault === null) passed.set(source, true);
       return fault;
     },
   };
+}
+
+/** graphql-js throws a syntax error for this too; nothing but its words tells them apart. */
+function isTokenLimit(error: unknown): boolean {
+  return error instanceof GraphQLError && error.message.endsWith(`${MAX_TOKENS} tokens. Parsing aborted.`);
 }
