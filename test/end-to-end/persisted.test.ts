@@ -149,7 +149,10 @@ describe('enforce', () => {
     expect(await post(url, { query: UNLISTED, documentId: id })).toMatchObject(both);
     expect(await post(url, { query: '' })).toMatchObject(refused('BAD_REQUEST'));
     const mutation = JSON.stringify(byHash(operation('RetractInteraction').id).extensions);
-    expect((await get(url, { extensions: mutation })).status).toBe(405);
+    expect(await get(url, { extensions: mutation })).toMatchObject({
+      status: 405,
+      body: { errors: [{ extensions: { code: 'METHOD_NOT_ALLOWED' } }] },
+    });
   });
 
   it('a changed manifest takes effect without a restart, and a broken one does not', async () => {

@@ -152,7 +152,7 @@ describe('a GET', () => {
 
   it.each([
     ['without a preflight header', 'query={hello}', {}, 400, 'CSRF_PREVENTED'],
-    ['of a mutation', 'query=mutation{add(by:1)}', { 'x-apollo-operation-name': 'x' }, 405, 'BAD_REQUEST'],
+    ['of a mutation', 'query=mutation{add(by:1)}', { 'x-apollo-operation-name': 'x' }, 405, 'METHOD_NOT_ALLOWED'],
     ['without a query', '', { 'x-apollo-operation-name': 'x' }, 400, 'BAD_REQUEST'],
     ['with broken variables', 'query={hello}&variables={', { 'x-apollo-operation-name': 'x' }, 400, 'BAD_REQUEST'],
     ['with two queries', 'query={hello}&query={who}', { 'x-apollo-operation-name': 'x' }, 400, 'BAD_REQUEST'],

@@ -6,6 +6,7 @@ import type { TextCache } from '../../cache/cache.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
 import { createReadiness, type ReadinessCheck } from '../../runtime/readiness.ts';
+import { createFormatError } from '../graphql/format-error.ts';
 import { createGraphqlEndpoint } from '../http/graphql-endpoint.ts';
 import { createHttpServer, type HttpServerOptions } from '../http/http-server.ts';
 import { createIdentifier, type AuthOptions } from '../identity/identity.ts';
@@ -68,6 +69,7 @@ export async function startTransport(options: TransportOptions = {}) {
     ...APOLLO_LIMITS,
     introspection: options.production !== true,
     hideSchemaDetailsFromClientErrors: true,
+    formatError: createFormatError(logger, options.production === true),
     includeStacktraceInErrorResponses: false,
     csrfPrevention: false,
     persistedQueries: { cache: UNHASHED_TEXTS },
