@@ -47,6 +47,22 @@ it.each(DOCUMENTS)('every file and link that %s names exists', (path) => {
   expect(missing).toEqual([]);
 });
 
+/** `CLIENT_GONE` is for the log: nobody is there to read it. */
+it('every error code that the API or nginx answers with is in docs/clients.md', () => {
+  const sources = readdirSync(join(packageRoot(), 'src'), { recursive: true, encoding: 'utf8' }).filter(
+    (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),
+  );
+  const ours = sources.flatMap((name) =>
+    found(read(`src/${name}`), /new (?:Http|Public)Error\(\s*(?:\d+,\s*)?'([A-Z_]+)'/g),
+  );
+  const ofNginx = found(read('deploy/nginx/maps.conf'), /"code":"([A-Z_]+)"/g);
+  expect(ours.length).toBeGreaterThan(20);
+  expect(ofNginx).toContain('RATE_LIMITED');
+  const text = read('docs/clients.md');
+  const missing = [...new Set([...ours, ...ofNginx])].filter((code) => !text.includes(`\`${code}\``));
+  expect(missing).toEqual(['CLIENT_GONE']);
+});
+
 it('the README has commands and paths to look for', () => {
   expect(found(read('README.md'), RUN).length).toBeGreaterThan(5);
   expect(found(read('docs/architecture.md'), PATH).length).toBeGreaterThan(15);

@@ -5,7 +5,6 @@ const STATUS: ReadonlyMap<unknown, number> = new Map([
   ['UNAUTHENTICATED', 401],
   ['FORBIDDEN', 403],
   ['INTERACTION_REJECTED', 409],
-  ['RATE_LIMITED', 429],
   // As nginx counts them: nobody reads it.
   ['CLIENT_GONE', 499],
   ['INTERNAL_SERVER_ERROR', 500],
