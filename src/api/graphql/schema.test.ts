@@ -1,4 +1,4 @@
-import { buildSchema, isEnumType, isInputObjectType, isObjectType } from 'graphql';
+import { buildSchema, isEnumType, isInputObjectType, isObjectType, isSpecifiedDirective } from 'graphql';
 import { expect, it } from 'vitest';
 import { INTERACTION_TYPES, REACTION_TYPES } from '../../interactions/interaction.ts';
 import { POPULARITY_WINDOWS } from '../../popularity/ranking.ts';
@@ -6,7 +6,7 @@ import { loadSchemaText } from './load-schema.ts';
 
 const schema = buildSchema(loadSchemaText());
 
-it('every type, field, argument, input field and enum value has a description', () => {
+it('every type, directive, field, argument, input field and enum value has a description', () => {
   const bare: string[] = [];
   const check = (path: string, { description }: { readonly description?: string | null | undefined }): void => {
     if (!description?.trim()) bare.push(path);
@@ -24,7 +24,13 @@ it('every type, field, argument, input field and enum value has a description', 
       for (const argument of field.args) check(`${type.name}.${field.name}(${argument.name})`, argument);
     }
   }
+  const directives = schema.getDirectives().filter((directive) => !isSpecifiedDirective(directive));
+  for (const directive of directives) {
+    check(`@${directive.name}`, directive);
+    for (const argument of directive.args) check(`@${directive.name}(${argument.name})`, argument);
+  }
   expect(own.length).toBeGreaterThan(30);
+  expect(directives.length).toBeGreaterThan(0);
   expect(bare).toEqual([]);
 });
 
