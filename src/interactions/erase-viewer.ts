@@ -17,12 +17,9 @@ export function createEraseViewer(options: {
   readonly eraser: ViewerEraser;
   readonly pending: Pick<PendingWrites, 'erase'>;
 }): EraseViewer {
-  return async ({ userId, deviceId }) => {
-    const named: ViewerIdentity[] = [];
-    if (userId) named.push({ userId });
-    if (deviceId) named.push({ deviceId });
-    const [identity] = named;
-    if (identity === undefined || named.length > 1) {
+  return async ({ userId = null, deviceId = null }) => {
+    const identity = identityOf(userId, deviceId);
+    if (identity === null) {
       const message = 'Give exactly one of userId and deviceId.';
       return { ok: false, userErrors: [{ code: 'EXACTLY_ONE_VIEWER', field: ['userId'], message }] };
     }
@@ -31,4 +28,11 @@ export function createEraseViewer(options: {
     await options.pending.erase(viewer);
     return { ok: true, erasedInteractions: interactions };
   };
+}
+
+/** Null unless exactly one is given. An empty id names nobody, and yet it was given: erasing cannot be undone. */
+function identityOf(userId: string | null, deviceId: string | null): ViewerIdentity | null {
+  if (userId !== null && deviceId !== null) return null;
+  if (userId) return { userId };
+  return deviceId ? { deviceId } : null;
 }

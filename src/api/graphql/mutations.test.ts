@@ -264,7 +264,12 @@ describe('admin mutations', () => {
   });
 
   it('eraseViewer takes exactly one person, and forgets what is pending', async () => {
-    for (const variables of [{}, { userId: 'ann', deviceId: 'p' }, { userId: '' }, { userId: null }]) {
+    const both = [
+      { userId: 'ann', deviceId: 'p' },
+      { userId: '', deviceId: 'p' },
+      { userId: 'ann', deviceId: '' },
+    ];
+    for (const variables of [...both, {}, { userId: '' }, { userId: null }]) {
       const answer = await api.ask(ERASE, { as: ADMIN, variables });
       expect(answer.data).toEqual({
         eraseViewer: { erasedInteractions: null, userErrors: [{ code: 'EXACTLY_ONE_VIEWER' }] },
