@@ -5,15 +5,13 @@ import type { HttpAnswer } from './http-answer.ts';
 
 /**
  * Completes the answer to a GET for caches between us and the client: an ETag (and 304 when the client has it), what the
- * answer depends on, and `no-store` where nothing says otherwise. Public answers are the same for everybody, so only
- * private ones vary by identity.
+ * answer depends on, and `no-store` where nothing says otherwise. What may be kept is the same for everybody.
  */
 export function completeGetAnswer(request: IncomingMessage, answer: HttpAnswer): HttpAnswer {
   const { headers } = answer;
   headers['vary'] = addToken(headers['vary'], 'Accept');
   const policy = (headers['cache-control'] ??= 'no-store');
   if (answer.status !== 200 || policy.includes('no-store')) return answer;
-  if (policy.includes('private')) headers['vary'] = addToken(headers['vary'], 'Authorization, X-Device-Id, X-User-Id');
   const etag = `"${hash('sha1', answer.body, 'base64url')}"`;
   headers['etag'] = etag;
   if (!matches(request.headers['if-none-match'], etag)) return answer;

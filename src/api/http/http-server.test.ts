@@ -178,13 +178,16 @@ describe('a GET', () => {
     expect(await second.text()).toBe('');
   });
 
-  it('of a private answer varies by identity, and one that nobody may keep says so', async () => {
-    const mine = await get('query={mine}');
-    expect(mine.headers.get('cache-control')).toBe('max-age=60, private');
-    expect(mine.headers.get('vary')).toBe('Accept, Authorization, X-Device-Id, X-User-Id');
+  it('of an answer that nobody may keep says so', async () => {
     const who = await get('query={who}');
     expect(who.headers.get('cache-control')).toBe('no-store');
     expect(who.headers.get('etag')).toBeNull();
+  });
+
+  it('of an unknown persisted query is for no shared cache, and the same for everybody', async () => {
+    const unknown = await get(`extensions={"persistedQuery":{"version":1,"sha256Hash":"${'0'.repeat(64)}"}}`);
+    expect(unknown.headers.get('cache-control')).toBe('private, no-cache, must-revalidate');
+    expect(unknown.headers.get('vary')).toBe('Accept');
   });
 
   it('by HEAD has the headers alone', async () => {

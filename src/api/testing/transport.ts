@@ -17,11 +17,9 @@ import type { RequestContext } from '../request-context.ts';
 import { UNHASHED_TEXTS } from '../unhashed-text.ts';
 
 const typeDefs = `
-  directive @cacheControl(maxAge: Int, scope: CacheControlScope) on FIELD_DEFINITION
-  enum CacheControlScope { PUBLIC PRIVATE }
+  directive @cacheControl(maxAge: Int) on FIELD_DEFINITION
   type Query {
     hello: String! @cacheControl(maxAge: 60)
-    mine: String! @cacheControl(maxAge: 60, scope: PRIVATE)
     echo(text: String!): String!
     who: String!
     key: String
@@ -58,7 +56,6 @@ export async function startTransport(options: TransportOptions = {}) {
     resolvers: {
       Query: {
         hello: () => 'world',
-        mine: (_: unknown, __: unknown, { identity }: RequestContext) => identity.userId ?? 'nobody',
         echo: (_: unknown, { text }: { text: string }) => text,
         who: (_: unknown, __: unknown, { identity }: RequestContext) => JSON.stringify(identity),
         key: (_: unknown, __: unknown, context: RequestContext) => context.idempotencyKey,
