@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { PublicError } from '../runtime/errors.ts';
+import type { ReadPoint } from '../runtime/read-point.ts';
 import { occurredAtMs, parseInteractionId } from './interaction-id.ts';
 import { MAX_AHEAD_MS } from './parse-interaction.ts';
 import type { ViewerKey } from './viewer-key.ts';
-import type { ReadPoint, SettledWrite, WriteProgress, WriteProgressReader } from './write-progress.ts';
+import type { SettledWrite, WriteProgress, WriteProgressReader } from './write-progress.ts';
 
 export interface IncludedWrites {
   /**

@@ -1,8 +1,6 @@
+import type { ReadPoint } from '../runtime/read-point.ts';
 import type { RejectionReason } from './recorder.ts';
 import type { ViewerKey } from './viewer-key.ts';
-
-/** How far the primary had written at some moment. Opaque; of two, the one taken later includes the earlier. */
-export type ReadPoint = string;
 
 export interface SettledWrite {
   readonly id: string;

@@ -1,5 +1,5 @@
 import type { SwrCache } from '../cache/swr-cache.ts';
-import type { ReadPoint } from '../interactions/write-progress.ts';
+import type { ReadPoint } from '../runtime/read-point.ts';
 import type { CatalogueFollower } from './catalogue-follower.ts';
 import type { ItemStore } from './item-store.ts';
 import { isItemId, type Item } from './item.ts';

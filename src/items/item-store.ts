@@ -1,4 +1,4 @@
-import type { ReadPoint } from '../interactions/write-progress.ts';
+import type { ReadPoint } from '../runtime/read-point.ts';
 import type { Item, ItemInput } from './item.ts';
 
 /** What changed in the catalogue that caches must not outlive. */

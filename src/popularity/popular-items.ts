@@ -1,9 +1,9 @@
 import type { Cached, SwrCache } from '../cache/swr-cache.ts';
 import type { CountsByType } from '../interactions/interaction-reader.ts';
-import type { ReadPoint } from '../interactions/write-progress.ts';
 import type { FoundItems } from '../items/catalogue.ts';
 import type { CatalogueFollower } from '../items/catalogue-follower.ts';
 import type { Item } from '../items/item.ts';
+import type { ReadPoint } from '../runtime/read-point.ts';
 import type { CurrentRankings } from './current-rankings.ts';
 import { encodeCursor } from './cursor.ts';
 import {

@@ -1,6 +1,6 @@
 import type { InteractionType } from '../interactions/interaction.ts';
 import type { CountsByType } from '../interactions/interaction-reader.ts';
-import type { ReadPoint } from '../interactions/write-progress.ts';
+import type { ReadPoint } from '../runtime/read-point.ts';
 import type { PopularityWindow, Ranking } from './ranking.ts';
 
 /** Pages go this deep: ranks 1 to 1,000. */

@@ -1,12 +1,12 @@
 import type { IncludedWrites } from '../../interactions/included-writes.ts';
 import type { RecordInteraction } from '../../interactions/record-interaction.ts';
 import type { ViewerHistory } from '../../interactions/viewer-history.ts';
-import type { ReadPoint } from '../../interactions/write-progress.ts';
 import type { EraseViewer } from '../../interactions/erase-viewer.ts';
 import type { Catalogue } from '../../items/catalogue.ts';
 import type { CurrentRankings } from '../../popularity/current-rankings.ts';
 import type { PopularItems } from '../../popularity/popular-items.ts';
 import { createLoaders, type Loaders } from './loaders.ts';
+import type { ReadPoint } from '../../runtime/read-point.ts';
 import type { Span } from '../../runtime/tracing.ts';
 import type { RequestContext } from '../request-context.ts';
 import { traceUseCases } from './trace-use-cases.ts';

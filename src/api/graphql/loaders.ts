@@ -1,9 +1,9 @@
 import DataLoader from 'dataloader';
 import type { CountsByType } from '../../interactions/interaction-reader.ts';
 import type { ReactionType } from '../../interactions/interaction.ts';
-import type { ReadPoint } from '../../interactions/write-progress.ts';
 import type { Item } from '../../items/item.ts';
 import type { PopularityWindow } from '../../popularity/ranking.ts';
+import type { ReadPoint } from '../../runtime/read-point.ts';
 import type { RequestContext } from '../request-context.ts';
 import type { Freshness, UseCases } from './context.ts';
 

@@ -1,11 +1,11 @@
 import type { KnownInteraction } from '../../../interactions/viewer-history.ts';
-import type { ReadPoint } from '../../../interactions/write-progress.ts';
 import type { FoundItems } from '../../../items/catalogue.ts';
 import { isItemId, type Item } from '../../../items/item.ts';
 import type { PopularArguments } from '../../../popularity/popular-query.ts';
 import type { PopularPage } from '../../../popularity/popular-items.ts';
 import type { Ranking } from '../../../popularity/ranking.ts';
 import { PublicError } from '../../../runtime/errors.ts';
+import type { ReadPoint } from '../../../runtime/read-point.ts';
 import { requireWriter } from '../authorize.ts';
 import type { ApiContext } from '../context.ts';
 import type { Identity } from '../../request-context.ts';
