@@ -42,3 +42,17 @@ it('domain folders import those below them, and none above', () => {
     ),
   ).toEqual(Object.fromEntries(above));
 });
+
+it('runtime and domain import nothing of what is started', () => {
+  const imported = ['api', 'cli', 'import', 'cluster', 'demo', 'top'].map((other) => `../${other}/one.ts`);
+  const folders = ['runtime', ...DOMAIN].map((name) => `src/${name}`);
+  expect(refused(folders, imported)).toEqual(Object.fromEntries(folders.map((folder) => [folder, imported])));
+});
+
+it('nobody imports a barrel, or what is called utils', () => {
+  const wrong = ['./index.ts', './within/index.ts', './utils/one.ts', './helpers.ts'];
+  const within = ['runtime', ...DOMAIN, 'adapters', 'api', 'cli', 'import'].map((name) => `src/${name}`);
+  const folders = ['src', ...within, 'worker'];
+  const right = ['./record-index.ts', './within/one.ts'];
+  expect(refused(folders, [...wrong, ...right])).toEqual(Object.fromEntries(folders.map((folder) => [folder, wrong])));
+});
