@@ -15,8 +15,8 @@ export interface ReactionRow {
 
 /** What Postgres knows of single interactions. Always read from the primary: people look for what they just did. */
 export interface InteractionReader {
-  /** The recorded one, else the rejected one; `viewer` null means any viewer's (for admins). */
-  find(id: string, viewer: ViewerKey | null): Promise<FoundInteraction | null>;
+  /** By id the recorded one, else the rejected one, else nothing; `viewer` null means any viewer's (for admins). */
+  find(ids: readonly string[], viewer: ViewerKey | null): Promise<ReadonlyMap<string, FoundInteraction>>;
   /** The viewer's recorded interactions with an id lower than `beforeId`, newest first, hidden items left out. */
   recent(viewer: ViewerKey, beforeId: string | null, limit: number): Promise<Interaction[]>;
   /** The viewer's reactions to these items, standing or not. */

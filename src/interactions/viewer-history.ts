@@ -1,5 +1,5 @@
 import { applyReactionEvents, type ReactionState } from './reaction.ts';
-import type { InteractionReader, ReactionRow } from './interaction-reader.ts';
+import type { FoundInteraction, InteractionReader, ReactionRow } from './interaction-reader.ts';
 import {
   isReactionType,
   REACTION_TYPES,
@@ -27,8 +27,8 @@ export interface StandingReaction {
 
 /** What single viewers did: what Postgres has, and what was accepted and is still on its way. */
 export interface ViewerHistory {
-  /** One interaction, of this viewer, or of any when null. */
-  find(id: string, viewer: ViewerKey | null): Promise<KnownInteraction | null>;
+  /** In the order of the ids, those of this viewer, or of any when null. */
+  find(ids: readonly string[], viewer: ViewerKey | null): Promise<(KnownInteraction | null)[]>;
   /** With an id lower than `beforeId`, newest first. */
   interactions(viewer: ViewerKey, beforeId: string | null, limit: number): Promise<KnownInteraction[]>;
   /** Those that stand since before `beforeId`, newest first. */
@@ -51,18 +51,29 @@ export function createViewerHistory(options: {
 }): ViewerHistory {
   const { reader, pending, isHidden } = options;
 
+  async function settledOrPending(
+    id: string,
+    found: FoundInteraction | undefined,
+    viewer: ViewerKey | null,
+  ): Promise<KnownInteraction | null> {
+    if (found !== undefined) {
+      const rejectedReason = found.status === 'REJECTED' ? found.reason : null;
+      return { interaction: found.interaction, status: found.status, rejectedReason };
+    }
+    const interaction = await pending.find(id);
+    if (interaction === null || (viewer !== null && interaction.viewer !== viewer)) return null;
+    return { interaction, status: 'ACCEPTED', rejectedReason: null };
+  }
+
   return {
-    async find(rawId, viewer) {
-      const id = parseInteractionId(rawId);
-      if (id === undefined) return null;
-      const found = await reader.find(id, viewer);
-      if (found !== null) {
-        const rejectedReason = found.status === 'REJECTED' ? found.reason : null;
-        return { interaction: found.interaction, status: found.status, rejectedReason };
-      }
-      const interaction = await pending.find(id);
-      if (interaction === null || (viewer !== null && interaction.viewer !== viewer)) return null;
-      return { interaction, status: 'ACCEPTED', rejectedReason: null };
+    async find(rawIds, viewer) {
+      const ids = rawIds.map(parseInteractionId);
+      const askable = [...new Set(ids.flatMap((id) => id ?? []))];
+      if (askable.length === 0) return ids.map(() => null);
+      const settled = await reader.find(askable, viewer);
+      const known = await Promise.all(askable.map((id) => settledOrPending(id, settled.get(id), viewer)));
+      const byId = new Map(askable.map((id, index) => [id, known[index] ?? null]));
+      return ids.map((id) => (id === undefined ? null : (byId.get(id) ?? null)));
     },
 
     async interactions(viewer, beforeId, limit) {

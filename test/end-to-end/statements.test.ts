@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { newInteractionId, newInteractionIdAt } from '../../src/interactions/interaction-id.ts';
 import { startCommand } from '../commands/start-command.ts';
 import { query } from '../servers/query.ts';
 import { resetStatementCounts, statementCounts, type StatementCount } from '../servers/statement-counts.ts';
@@ -9,6 +10,8 @@ import { as, asAdmin, ask, startOnServers, type System } from './system.ts';
 const ITEMS = 50;
 const category = `shelf ${randomUUID()}`;
 const ids = Array.from({ length: ITEMS }, (_, n) => `${category} ${n}`);
+/** By item, in the order in which they were given. */
+const interactionIds = new Map(ids.map((id, n) => [id, newInteractionIdAt(Date.now() - 60_000 + n)]));
 
 /** What an API process asks regularly, whoever asks it: the catalogue's changes, the rankings, a replica's health. */
 const POLLERS = [/FROM catalogue_state/, /FROM rankings|"rankings"/, /pg_is_in_recovery/];
@@ -18,6 +21,8 @@ const KINDS = {
   items: /SELECT \/\* plan kept \*\/ id, title, .* FROM items WHERE id = ANY/s,
   counts: /WITH wanted AS/,
   reactions: /FROM reactions r/,
+  interactions: /FROM interactions i JOIN items/,
+  rejected: /FROM rejected/,
 };
 
 let system: System;
@@ -29,14 +34,8 @@ beforeAll(async () => {
   system = await startOnServers({ worker: false });
   primaryUrl = system.env['DATABASE_URL'] ?? '';
   replicaUrl = system.env['DATABASE_REPLICA_URLS'] ?? '';
-  const items = ids.map((id) => ({ id, title: id, category }));
-  await ask(
-    system,
-    'mutation ($items: [ItemInput!]!) { upsertItems(items: $items) { userErrors { code } } }',
-    { items },
-    asAdmin,
-  );
-  const inputs = ids.map((itemId) => ({ itemId, type: 'LIKE' }));
+  await upsert(ids);
+  const inputs = [...interactionIds].map(([itemId, id]) => ({ itemId, type: 'LIKE', id }));
   const mutation =
     'mutation ($inputs: [RecordInteractionInput!]!) { recordInteractions(inputs: $inputs) { results { userErrors { code } } } }';
   await ask(system, mutation, { inputs }, as('ann'));
@@ -56,6 +55,14 @@ afterAll(() => system[Symbol.asyncDispose]());
 const STANDING = `
   SELECT count(s.item_id) AS n FROM standing_lists l LEFT JOIN standings s ON s.list_id = l.id
   WHERE l.ranking = 'popular' AND l.category IN ('', '${category}') GROUP BY l.id`;
+
+async function upsert(itemIds: readonly string[]): Promise<void> {
+  const mutation = 'mutation ($items: [ItemInput!]!) { upsertItems(items: $items) { userErrors { code } } }';
+  await ask(system, mutation, { items: itemIds.map((id) => ({ id, title: id, category })) }, asAdmin);
+}
+
+/** No cache has an item that was just changed. */
+const forgetItems = (): Promise<void> => upsert(ids);
 
 async function statementsOf(work: () => Promise<void>): Promise<Record<'primary' | 'replica', StatementCount[]>> {
   for (const url of [primaryUrl, replicaUrl]) await resetStatementCounts(url);
@@ -97,12 +104,7 @@ it('items asked for by their ids, and each window of their counts, are one state
   expect(body.errors).toBeUndefined();
   // Others than above, so that no cache has them.
   const fresh = ids.map((id) => `${id} more`);
-  await ask(
-    system,
-    'mutation ($items: [ItemInput!]!) { upsertItems(items: $items) { userErrors { code } } }',
-    { items: fresh.map((id) => ({ id, title: id, category })) },
-    asAdmin,
-  );
+  await upsert(fresh);
   await waitFor(
     'the items on the replica',
     async () => (await query(replicaUrl, 'SELECT FROM items')).length === 2 * ITEMS,
@@ -113,4 +115,35 @@ it('items asked for by their ids, and each window of their counts, are one state
   });
   expect(byKind(replica)).toEqual({ items: 1, counts: 2 });
   expect(byKind(primary)).toEqual({ reactions: 1 });
+});
+
+it.each([['interactions', `{ viewer { interactions(first: ${ITEMS}) { nodes { id item { id } } } } }`]])(
+  'the %s of a viewer and the items of each are one statement each',
+  async (kind, history) => {
+    await forgetItems();
+    const { primary, replica } = await statementsOf(async () => {
+      const { body } = await ask(system, history, {}, as('ann'));
+      expect(body.errors).toBeUndefined();
+      expect(body.data).toMatchObject({
+        viewer: { [kind]: { nodes: ids.toReversed().map((id) => ({ item: { id } })) } },
+      });
+    });
+    expect(byKind(primary)).toEqual({ [kind]: 1 });
+    expect(byKind(replica)).toEqual({ items: 1 });
+  },
+);
+
+it('interactions asked for by their ids are one statement, and one for those that are not recorded', async () => {
+  const known = ids.slice(0, 18).map((itemId) => ({ itemId, id: interactionIds.get(itemId) ?? '' }));
+  const asked = [...known.map(({ id }) => id), newInteractionId(), newInteractionId()];
+  const byIds = `{ ${asked.map((id, n) => `i${n}: interaction(id: "${id}") { status item { id } }`).join(' ')} }`;
+  await forgetItems();
+  const { primary, replica } = await statementsOf(async () => {
+    const { body } = await ask(system, byIds, {}, as('ann'));
+    expect(body.errors).toBeUndefined();
+    const found = known.map(({ itemId }, n) => [`i${n}`, { status: 'RECORDED', item: { id: itemId } }]);
+    expect(body.data).toEqual({ ...Object.fromEntries(found), i18: null, i19: null });
+  });
+  expect(byKind(primary)).toEqual({ interactions: 1, rejected: 1 });
+  expect(byKind(replica)).toEqual({ items: 1 });
 });

@@ -1,5 +1,5 @@
 import { isReactionType, type Interaction } from '../../src/interactions/interaction.ts';
-import type { InteractionReader, ReactionRow } from '../../src/interactions/interaction-reader.ts';
+import type { FoundInteraction, InteractionReader, ReactionRow } from '../../src/interactions/interaction-reader.ts';
 import { applyReactionEvents } from '../../src/interactions/reaction.ts';
 import type { RejectionReason } from '../../src/interactions/recorder.ts';
 
@@ -30,14 +30,18 @@ export function createMemoryInteractionReader(): MemoryInteractionReader {
     recorded: [],
     rejected: [],
     calls: { find: 0, recent: 0, reactions: [] },
-    async find(id, viewer) {
+    async find(ids, viewer) {
       reader.calls.find += 1;
-      const isOurs = (interaction: Interaction): boolean =>
-        interaction.id === id && (viewer === null || interaction.viewer === viewer);
-      const interaction = reader.recorded.find(isOurs);
-      if (interaction !== undefined) return { status: 'RECORDED', interaction };
-      const rejected = reader.rejected.find((row) => isOurs(row.interaction));
-      return rejected === undefined ? null : { status: 'REJECTED', ...rejected };
+      const isWanted = (interaction: Interaction): boolean =>
+        ids.includes(interaction.id) && (viewer === null || interaction.viewer === viewer);
+      const found = new Map<string, FoundInteraction>();
+      for (const row of reader.rejected) {
+        if (isWanted(row.interaction)) found.set(row.interaction.id, { status: 'REJECTED', ...row });
+      }
+      for (const interaction of reader.recorded) {
+        if (isWanted(interaction)) found.set(interaction.id, { status: 'RECORDED', interaction });
+      }
+      return found;
     },
     async recent(viewer, beforeId, limit) {
       reader.calls.recent += 1;

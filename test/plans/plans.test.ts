@@ -79,7 +79,7 @@ const HOT: [string, (database: Database) => Promise<unknown>][] = [
   ['items by id', (db) => createPostgresItemStore(db).find(ids, null)],
   ['known items', (db) => createPostgresItemStore(db).known(ids)],
   ['what changed in the catalogue', (db) => createPostgresItemStore(db).changes()],
-  ['one interaction', (db) => createPostgresInteractionReader(db).find(id, viewer)],
+  ['interactions by id', (db) => createPostgresInteractionReader(db).find([id], viewer)],
   ['recent interactions of a viewer', (db) => createPostgresInteractionReader(db).recent(viewer, id, 20)],
   ['reactions of a viewer to a page', (db) => createPostgresInteractionReader(db).reactionsTo(viewer, ids)],
   ['all reactions of a viewer', (db) => createPostgresInteractionReader(db).standingReactions(viewer, 'LIKE', id, 100)],

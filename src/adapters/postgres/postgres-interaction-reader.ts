@@ -2,6 +2,7 @@ import type { FoundInteraction, InteractionReader, ReactionRow } from '../../int
 import { occurredAtMs } from '../../interactions/interaction-id.ts';
 import { isReactionType, type Interaction, type InteractionType } from '../../interactions/interaction.ts';
 import { decodeMessage } from '../../interactions/message.ts';
+import type { RejectionReason } from '../../interactions/recorder.ts';
 import type { JsonValue } from '../../runtime/json.ts';
 import { PLAN_KEPT } from './named-statements.ts';
 import type { Database } from './prisma-database.ts';
@@ -14,6 +15,12 @@ interface InteractionRow {
   type: InteractionType;
   retraction: boolean;
   metadata: JsonValue | null;
+}
+
+interface RejectedRow {
+  id: string;
+  body: Uint8Array;
+  reason: RejectionReason;
 }
 
 interface ReactionStateRow {
@@ -33,8 +40,13 @@ const REACTION_COLUMNS = Prisma.sql`
 
 export function createPostgresInteractionReader(database: Database): InteractionReader {
   return {
-    find: (id, viewer) =>
-      database.latest(async (client) => (await findRecorded(client, id, viewer)) ?? findRejected(client, id, viewer)),
+    find: (ids, viewer) =>
+      database.latest(async (client) => {
+        const recorded = await findRecorded(client, ids, viewer);
+        const others = ids.filter((id) => !recorded.has(id));
+        if (others.length === 0) return recorded;
+        return new Map([...recorded, ...(await findRejected(client, others, viewer))]);
+      }),
 
     async recent(viewer, beforeId, limit) {
       const before = beforeId === null ? Prisma.empty : Prisma.sql`AND i.id < ${beforeId}::uuid`;
@@ -75,20 +87,28 @@ function toReactionRow({ item_id, type, since_id, retracted_id }: ReactionStateR
   return [{ itemId: item_id, type, state: { sinceId: since_id, retractedId: retracted_id } }];
 }
 
-async function findRecorded(client: PrismaClient, id: string, viewer: string | null): Promise<FoundInteraction | null> {
+type Found = Map<string, FoundInteraction>;
+
+async function findRecorded(client: PrismaClient, ids: readonly string[], viewer: string | null): Promise<Found> {
   const whose = viewer === null ? Prisma.empty : Prisma.sql`AND i.viewer = ${viewer}::uuid`;
-  const [row] = await client.$queryRaw<InteractionRow[]>`SELECT ${COLUMNS} WHERE i.id = ${id}::uuid ${whose}`;
-  return row === undefined ? null : { status: 'RECORDED', interaction: toInteraction(row) };
+  const rows = await client.$queryRaw<InteractionRow[]>`
+    SELECT ${COLUMNS} WHERE i.id = ANY(${ids}::uuid[]) ${whose}`;
+  return new Map(rows.map((row) => [row.id, { status: 'RECORDED', interaction: toInteraction(row) }]));
 }
 
-async function findRejected(client: PrismaClient, id: string, viewer: string | null): Promise<FoundInteraction | null> {
-  const row = await client.rejected.findFirst({
-    where: { interactionId: id, ...(viewer === null ? {} : { viewer }) },
-    orderBy: { seq: 'desc' },
-  });
-  if (row === null) return null;
-  const decoded = decodeMessage(row.body);
-  return decoded.ok ? { status: 'REJECTED', interaction: decoded.interaction, reason: row.reason } : null;
+/** Of several rejections under one id the last. */
+async function findRejected(client: PrismaClient, ids: readonly string[], viewer: string | null): Promise<Found> {
+  const whose = viewer === null ? Prisma.empty : Prisma.sql`AND viewer = ${viewer}::uuid`;
+  const rows = await client.$queryRaw<RejectedRow[]>`
+    SELECT DISTINCT ON (interaction_id) interaction_id::text AS id, body, reason::text
+    FROM rejected WHERE interaction_id = ANY(${ids}::uuid[]) ${whose}
+    ORDER BY interaction_id, seq DESC`;
+  return new Map(
+    rows.flatMap(({ id, body, reason }): [string, FoundInteraction][] => {
+      const decoded = decodeMessage(body);
+      return decoded.ok ? [[id, { status: 'REJECTED', interaction: decoded.interaction, reason }]] : [];
+    }),
+  );
 }
 
 /** When it was accepted is not kept; when it happened stands in for it. */

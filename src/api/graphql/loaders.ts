@@ -1,6 +1,7 @@
 import DataLoader from 'dataloader';
 import type { CountsByType } from '../../interactions/interaction-reader.ts';
 import type { ReactionType } from '../../interactions/interaction.ts';
+import type { KnownInteraction } from '../../interactions/viewer-history.ts';
 import type { Item } from '../../items/item.ts';
 import type { PopularityWindow } from '../../popularity/ranking.ts';
 import type { ReadPoint } from '../../runtime/read-point.ts';
@@ -19,6 +20,8 @@ export interface Loaders {
   /** Null when unknown or hidden. */
   readonly item: DataLoader<string, Item | null>;
   readonly counts: DataLoader<CountsKey, CountsByType, string>;
+  /** Null unless it is the viewer's own, or an admin asks. */
+  readonly interaction: DataLoader<string, KnownInteraction | null>;
   /** What stands of the viewer's reactions to an item. */
   readonly reactions: DataLoader<string, readonly ReactionType[]>;
 }
@@ -65,9 +68,17 @@ export function createLoaders(
     return itemIds.map((id) => byItem.get(id) ?? []);
   }
 
+  async function loadInteractions(ids: readonly string[]): Promise<(KnownInteraction | null)[]> {
+    const { isAdmin, key } = identity;
+    if (!isAdmin && key === null) return ids.map(() => null);
+    patience.check();
+    return history.find(ids, isAdmin ? null : key);
+  }
+
   return {
     item: new DataLoader(loadItems),
     counts: new DataLoader(loadCounts, { cacheKeyFn: (key) => `${groupOf(key)}:${key.itemId}` }),
+    interaction: new DataLoader(loadInteractions),
     reactions: new DataLoader(loadReactions),
   };
 }

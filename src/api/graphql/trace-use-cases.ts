@@ -11,7 +11,7 @@ export function traceUseCases(useCases: UseCases, span: Span): UseCases {
       record: (viewer, inputs, options) => recordInteraction.record(viewer, inputs, { ...options, span }),
     },
     history: {
-      find: (id, viewer) => span.within(() => history.find(id, viewer)),
+      find: (...asked) => span.within(() => history.find(...asked)),
       interactions: (...asked) => span.within(() => history.interactions(...asked)),
       reactions: (...asked) => span.within(() => history.reactions(...asked)),
       reactionsTo: (...asked) => span.within(() => history.reactionsTo(...asked)),

@@ -164,6 +164,22 @@ describe('interaction', () => {
     }
   });
 
+  it('asked for many times at once is one read', async () => {
+    const [recorded, accepted] = [did(1, 'VIEW', 'a'), did(2, 'VIEW', 'b')];
+    api.interactions.recorded.push(recorded);
+    await api.pending.add([accepted]);
+    const ids = [recorded.id, accepted.id, 'nonsense', did(3, 'VIEW', 'a').id, recorded.id.toUpperCase()];
+    const query = `{ ${ids.map((id, index) => `i${index}: interaction(id: "${id}") { status item { id } }`).join(' ')} }`;
+    expect((await api.ask(query, { as: ANN })).data).toEqual({
+      i0: { status: 'RECORDED', item: { id: 'a' } },
+      i1: { status: 'ACCEPTED', item: { id: 'b' } },
+      i2: null,
+      i3: null,
+      i4: { status: 'RECORDED', item: { id: 'a' } },
+    });
+    expect(api.interactions.calls.find).toBe(1);
+  });
+
   it('with an id that is no UUIDv7 is null', async () => {
     expect(await ask('nonsense')).toBeNull();
     expect(await ask('')).toBeNull();

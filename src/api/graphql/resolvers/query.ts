@@ -40,10 +40,8 @@ export const query = {
     return Promise.all(ids.map(async (id) => (isItemId(id) ? context.loaders().item.load(id) : null)));
   },
 
-  async interaction(_: unknown, { id }: { id: string }, context: ApiContext): Promise<KnownInteraction | null> {
-    const { isAdmin, key } = context.identity;
-    if (!isAdmin && key === null) return null;
-    return context.useCases.history.find(id, isAdmin ? null : key);
+  interaction(_: unknown, { id }: { id: string }, context: ApiContext): Promise<KnownInteraction | null> {
+    return context.loaders().interaction.load(id);
   },
 
   viewer(_: unknown, _args: unknown, { identity }: ApiContext): Identity | null {
