@@ -3,11 +3,13 @@ import { occurredAtMs, parseInteractionId } from '../interactions/interaction-id
 import { INTERACTION_TYPES, type InteractionType } from '../interactions/interaction.ts';
 import { viewerKeyOf, type ViewerKey } from '../interactions/viewer-key.ts';
 import { isItemId } from '../items/item.ts';
+import { checkJson } from '../items/storable-json.ts';
 import type { JsonValue } from '../runtime/json.ts';
 import { columnOf, hasField, requireColumns, type ColumnMapping } from './columns.ts';
 import { ImportFileError } from './import-file-error.ts';
+import { parseJson } from './parse-json.ts';
 import { cellReader, type CellReader, type Table, type TableRow } from './read-table.ts';
-import { isStorableJson, jsonBytes, parseJson, shown } from './storable-json.ts';
+import { shown } from './shown.ts';
 import { parseTime } from './time.ts';
 import type { Condition } from './where.ts';
 
@@ -86,12 +88,13 @@ export function createInteractionRowParser(
     if (atMs < earliestMs) return `happened over RETENTION_DAYS (${options.retentionDays}) ago`;
 
     const metadataText = readMetadata(row);
-    const metadata = metadataText === '' ? null : parseJson(metadataText);
-    if (metadata === undefined) return 'metadata is not JSON';
-    if (metadata !== null && !isStorableJson(metadata)) return 'metadata holds what cannot be stored';
-    if (metadata !== null && jsonBytes(metadata) > MAX_METADATA_BYTES)
-      return `metadata is over ${MAX_METADATA_BYTES} bytes`;
-    return { id, itemId, viewer, type, atMs, metadata };
+    const given = metadataText === '' ? null : parseJson(metadataText);
+    if (given === undefined) return 'metadata is not JSON';
+    const metadata = checkJson(given, MAX_METADATA_BYTES);
+    if (metadata.ok) return { id, itemId, viewer, type, atMs, metadata: metadata.value };
+    return metadata.fault === 'TOO_LARGE'
+      ? `metadata is over ${MAX_METADATA_BYTES} bytes`
+      : 'metadata holds what cannot be stored';
   };
 }
 

@@ -20,6 +20,11 @@ it('columns that are no field become attributes; numbers stay numbers only when 
   });
 });
 
+it('characters are counted as they are for clients, not UTF-16 units', () => {
+  const cells = ['😀'.repeat(256), '😀'.repeat(1_000), '😀'.repeat(256), '', '', '', ''];
+  expect(parse(cells, [['category', 'language']])).toMatchObject({ id: cells[0], title: cells[1], category: cells[2] });
+});
+
 it('NDJSON keeps its values, and an attributes object goes in as it is', () => {
   const parser = createItemRowParser({ columns: null, path: 'x' }, new Map());
   const object = { id: 'a', title: 'A', tags: ['x'], attributes: { year: 1815 } };
@@ -30,11 +35,16 @@ it('NDJSON keeps its values, and an attributes object goes in as it is', () => {
 });
 
 it.each([
-  [['', 'Emma', '', '', '', '', ''], 'id "" is no item id'],
-  [['1', ' ', '', '', '', '', ''], 'has no title'],
-  [['1', 'x'.repeat(1_001), '', '', '', '', ''], 'is too long'],
-  [['1', 'Emma', '', 'javascript:alert(1)', '', '', ''], 'is no URL'],
-  [['1', 'Emma', '', '', '', 'x'.repeat(17_000), ''], 'has over 16384 bytes of attributes'],
+  [['', 'Emma', '', '', '', '', ''], 'id "": The id must be 1 to 256 characters.'],
+  [['\uFFFD', 'Emma', '', '', '', '', ''], 'is no UTF-8'],
+  [['1', ' ', '', '', '', '', ''], 'title " ": The title must be 1 to 1,000 characters.'],
+  [['1', 'x'.repeat(1_001), '', '', '', '', ''], 'The title must be 1 to 1,000 characters.'],
+  [
+    ['1', 'Emma', '', 'javascript:alert(1)', '', '', ''],
+    'imageUrl "javascript:alert(1)": The URL must be http or https',
+  ],
+  [['1', 'Emma', '', 'https://a b', '', '', ''], 'The URL must be http or https'],
+  [['1', 'Emma', '', '', '', 'x'.repeat(17_000), ''], 'Attributes must be at most 16 KiB'],
 ])('%j: %s', (cells, fault) => {
   expect(parse(cells)).toContain(fault);
 });

@@ -1,13 +1,11 @@
-import { isItemId, isStorableText, type ItemInput } from '../items/item.ts';
+import type { ItemInput } from '../items/item.ts';
+import { parseItem } from '../items/parse-item.ts';
+import type { UserError } from '../items/user-error.ts';
 import type { JsonValue } from '../runtime/json.ts';
 import { columnOf, hasField, ITEM_FIELDS, requireColumns, type ColumnMapping } from './columns.ts';
+import { parseJson } from './parse-json.ts';
 import { cellReader, type CellReader, type Table, type TableRow } from './read-table.ts';
-import { isStorableJson, jsonBytes, parseJson, shown } from './storable-json.ts';
-
-const MAX_TITLE_LENGTH = 1_000;
-const MAX_CATEGORY_LENGTH = 256;
-const MAX_URL_LENGTH = 2_048;
-const MAX_ATTRIBUTES_BYTES = 16 * 1024;
+import { shown } from './shown.ts';
 
 /**
  * Turns a row into an item, or a text: what is wrong with it. Columns that are no field of an item become attributes.
@@ -26,28 +24,28 @@ export function createItemRowParser(
 
   return (row) => {
     const id = readId(row);
-    if (!isItemId(id) || id.includes('\uFFFD')) return `${columnOf(columns, 'id')} ${shown(id)} is no item id`;
-    const title = readTitle(row).trim();
-    if (title === '') return 'has no title';
-    if (title.length > MAX_TITLE_LENGTH || !isStorableText(title))
-      return `title ${shown(title)} is too long or cannot be stored`;
-    const category = readCategory(row).trim() || null;
-    if (category !== null && (category.length > MAX_CATEGORY_LENGTH || !isStorableText(category))) {
-      return `category ${shown(category)} is too long or cannot be stored`;
-    }
-    const url = readUrl(row).trim() || null;
-    const imageUrl = readImageUrl(row).trim() || null;
-    for (const address of [url, imageUrl])
-      if (address !== null && !isUrl(address)) return `${shown(address)} is no URL`;
-
+    // Decoding puts it for bytes that are no UTF-8; as ids, such texts would run into one.
+    if (id.includes('\uFFFD')) return `${columnOf(columns, 'id')} ${shown(id)} is no UTF-8`;
     const given = readAttributes(row);
     const extra = given === '' ? {} : parseJson(given);
     if (typeof extra !== 'object' || extra === null || Array.isArray(extra)) return 'attributes is no JSON object';
     const attributes = { ...otherColumns(table, row, taken), ...extra };
-    if (!isStorableJson(attributes)) return 'holds an attribute that cannot be stored';
-    if (jsonBytes(attributes) > MAX_ATTRIBUTES_BYTES) return `has over ${MAX_ATTRIBUTES_BYTES} bytes of attributes`;
-    return { id, title, category, url, imageUrl, attributes: Object.keys(attributes).length === 0 ? null : attributes };
+    const item = {
+      id,
+      title: readTitle(row).trim(),
+      category: readCategory(row).trim() || null,
+      url: readUrl(row).trim() || null,
+      imageUrl: readImageUrl(row).trim() || null,
+      attributes: Object.keys(attributes).length === 0 ? null : attributes,
+    };
+    const parsed = parseItem(item, []);
+    return parsed.ok ? parsed.item : parsed.userErrors.map((error) => faultText(error, row)).join(' ');
   };
+
+  function faultText({ field: [name = ''], message }: UserError, row: TableRow): string {
+    if (name === 'attributes') return message;
+    return `${columnOf(columns, name)} ${shown(read(name)(row))}: ${message}`;
+  }
 }
 
 function otherColumns(
@@ -69,8 +67,4 @@ function otherColumns(
 function numberOrText(text: string): number | string {
   const value = Number(text);
   return Number.isFinite(value) && String(value) === text ? value : text;
-}
-
-function isUrl(text: string): boolean {
-  return text.length <= MAX_URL_LENGTH && isStorableText(text) && /^https?:/i.test(text) && URL.canParse(text);
 }
