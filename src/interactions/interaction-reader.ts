@@ -21,12 +21,16 @@ export interface InteractionReader {
   recent(viewer: ViewerKey, beforeId: string | null, limit: number): Promise<Interaction[]>;
   /** The viewer's reactions to these items, standing or not. */
   reactionsTo(viewer: ViewerKey, itemIds: readonly string[]): Promise<ReactionRow[]>;
-  /** The viewer's reactions that stand since a giving before `beforeId`, of one type or (null) any, newest first. */
+  /**
+   * The newest `limit` of the viewer's reactions that stand since a giving before `beforeId`, of one type or (null) any; and
+   * all of theirs to these items, standing or not. In no order.
+   */
   standingReactions(
     viewer: ViewerKey,
     type: ReactionType | null,
     beforeId: string | null,
     limit: number,
+    itemIds: readonly string[],
   ): Promise<ReactionRow[]>;
 }
 

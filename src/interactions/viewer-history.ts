@@ -95,12 +95,9 @@ export function createViewerHistory(options: {
     async reactions(viewer, type, beforeId, limit) {
       const events = (await pending.ofViewer(viewer)).filter((event) => isReactionType(event.type));
       const touched = [...new Set(events.map((event) => event.itemId))];
-      const [standing, ofTouched] = await Promise.all([
-        // Each accepted event can take one of these away.
-        reader.standingReactions(viewer, type, beforeId, limit + touched.length * REACTION_TYPES.length),
-        touched.length === 0 ? [] : reader.reactionsTo(viewer, touched),
-      ]);
-      return fold([...standing, ...ofTouched], events)
+      // Each accepted event can take one of these away.
+      const enough = limit + touched.length * REACTION_TYPES.length;
+      return fold(await reader.standingReactions(viewer, type, beforeId, enough, touched), events)
         .filter((reaction) => (type === null || reaction.type === type) && !isHidden(reaction.itemId))
         .filter((reaction) => beforeId === null || reaction.sinceId < beforeId)
         .sort((a, b) => (a.sinceId < b.sinceId ? 1 : -1))

@@ -117,21 +117,21 @@ it('items asked for by their ids, and each window of their counts, are one state
   expect(byKind(primary)).toEqual({ reactions: 1 });
 });
 
-it.each([['interactions', `{ viewer { interactions(first: ${ITEMS}) { nodes { id item { id } } } } }`]])(
-  'the %s of a viewer and the items of each are one statement each',
-  async (kind, history) => {
-    await forgetItems();
-    const { primary, replica } = await statementsOf(async () => {
-      const { body } = await ask(system, history, {}, as('ann'));
-      expect(body.errors).toBeUndefined();
-      expect(body.data).toMatchObject({
-        viewer: { [kind]: { nodes: ids.toReversed().map((id) => ({ item: { id } })) } },
-      });
+it.each([
+  ['interactions', `{ viewer { interactions(first: ${ITEMS}) { nodes { id item { id } } } } }`],
+  ['reactions', `{ viewer { reactions(first: ${ITEMS}) { nodes { type item { id } } } } }`],
+])('the %s of a viewer and the items of each are one statement each', async (kind, history) => {
+  await forgetItems();
+  const { primary, replica } = await statementsOf(async () => {
+    const { body } = await ask(system, history, {}, as('ann'));
+    expect(body.errors).toBeUndefined();
+    expect(body.data).toMatchObject({
+      viewer: { [kind]: { nodes: ids.toReversed().map((id) => ({ item: { id } })) } },
     });
-    expect(byKind(primary)).toEqual({ [kind]: 1 });
-    expect(byKind(replica)).toEqual({ items: 1 });
-  },
-);
+  });
+  expect(byKind(primary)).toEqual({ [kind]: 1 });
+  expect(byKind(replica)).toEqual({ items: 1 });
+});
 
 it('interactions asked for by their ids are one statement, and one for those that are not recorded', async () => {
   const known = ids.slice(0, 18).map((itemId) => ({ itemId, id: interactionIds.get(itemId) ?? '' }));

@@ -54,14 +54,15 @@ export function createMemoryInteractionReader(): MemoryInteractionReader {
       reader.calls.reactions.push(itemIds);
       return reactionRows(viewer).filter((row) => itemIds.includes(row.itemId));
     },
-    async standingReactions(viewer, type, beforeId, limit) {
+    async standingReactions(viewer, type, beforeId, limit, itemIds) {
       reader.calls.reactions.push(null);
       const since = (row: ReactionRow): string => row.state.sinceId ?? '';
-      return reactionRows(viewer)
+      const newest = reactionRows(viewer)
         .filter((row) => since(row) !== '' && (type === null || row.type === type))
         .filter((row) => beforeId === null || since(row) < beforeId)
         .sort((a, b) => (since(a) < since(b) ? 1 : -1))
         .slice(0, limit);
+      return [...newest, ...reactionRows(viewer).filter((row) => itemIds.includes(row.itemId))];
     },
   };
   return reader;

@@ -82,7 +82,10 @@ const HOT: [string, (database: Database) => Promise<unknown>][] = [
   ['interactions by id', (db) => createPostgresInteractionReader(db).find([id], viewer)],
   ['recent interactions of a viewer', (db) => createPostgresInteractionReader(db).recent(viewer, id, 20)],
   ['reactions of a viewer to a page', (db) => createPostgresInteractionReader(db).reactionsTo(viewer, ids)],
-  ['all reactions of a viewer', (db) => createPostgresInteractionReader(db).standingReactions(viewer, 'LIKE', id, 100)],
+  [
+    'all reactions of a viewer',
+    (db) => createPostgresInteractionReader(db).standingReactions(viewer, 'LIKE', id, 100, ids),
+  ],
   [
     'recording a batch',
     (db) =>

@@ -63,23 +63,29 @@ export function createPostgresInteractionReader(database: Database): Interaction
       const rows = await database.latest(
         (client) => client.$queryRaw<ReactionStateRow[]>`
           SELECT ${PLAN_KEPT} ${REACTION_COLUMNS}
-          WHERE r.viewer = ${viewer}::uuid AND items.id = ANY(${itemIds}::text[]) AND items.hidden_at IS NULL`,
+          WHERE ${isTo(viewer, itemIds)}`,
       );
       return rows.flatMap(toReactionRow);
     },
 
-    async standingReactions(viewer, type, beforeId, limit) {
+    async standingReactions(viewer, type, beforeId, limit, itemIds) {
+      const toItems = Prisma.sql`UNION SELECT ${REACTION_COLUMNS} WHERE ${isTo(viewer, itemIds)}`;
       const rows = await database.latest(
         (client) => client.$queryRaw<ReactionStateRow[]>`
-          SELECT ${REACTION_COLUMNS}
-          WHERE r.viewer = ${viewer}::uuid AND r.since_id IS NOT NULL AND items.hidden_at IS NULL
-            ${type === null ? Prisma.empty : Prisma.sql`AND r.type = ${type}::interaction_type`}
-            ${beforeId === null ? Prisma.empty : Prisma.sql`AND r.since_id < ${beforeId}::uuid`}
-          ORDER BY r.since_id DESC LIMIT ${limit}`,
+          (SELECT ${REACTION_COLUMNS}
+            WHERE r.viewer = ${viewer}::uuid AND r.since_id IS NOT NULL AND items.hidden_at IS NULL
+              ${type === null ? Prisma.empty : Prisma.sql`AND r.type = ${type}::interaction_type`}
+              ${beforeId === null ? Prisma.empty : Prisma.sql`AND r.since_id < ${beforeId}::uuid`}
+            ORDER BY r.since_id DESC LIMIT ${limit})
+          ${itemIds.length === 0 ? Prisma.empty : toItems}`,
       );
       return rows.flatMap(toReactionRow);
     },
   };
+}
+
+function isTo(viewer: string, itemIds: readonly string[]): Prisma.Sql {
+  return Prisma.sql`r.viewer = ${viewer}::uuid AND items.id = ANY(${itemIds}::text[]) AND items.hidden_at IS NULL`;
 }
 
 function toReactionRow({ item_id, type, since_id, retracted_id }: ReactionStateRow): ReactionRow[] {
