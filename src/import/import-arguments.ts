@@ -29,7 +29,8 @@ Files are CSV with a header, or NDJSON; plain, gzip or bzip2. Importing one agai
                         Times: ISO 8601 (without a zone UTC), or epoch seconds or milliseconds.
   --type TYPE           for a file without types: ${INTERACTION_TYPES.join(', ')}
   --where 'rating>=4'   only rows for which it holds; = != > >= < <=; may be given again, then all have to hold
-  --create-items        an unknown item is made, its id as title; else its rows are bad
+  --create-items        an unknown item is made, its id as title; else its rows are bad.
+                        Those of a hidden item always are.
   --columns FIELD=COLUMN,...   for files with names of their own; FIELD= says that there is none.
                         With both files, id is the item's.
   --on-error skip       bad rows are named and left out (the default)

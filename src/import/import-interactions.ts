@@ -29,7 +29,7 @@ export interface InteractionImport extends InteractionRowOptions {
 
 export interface ImportPorts {
   readonly recorder: InteractionRecorder;
-  readonly items: Pick<ItemStore, 'known' | 'createMissing'>;
+  readonly items: Pick<ItemStore, 'known' | 'hidden' | 'createMissing'>;
 }
 
 /**
@@ -54,15 +54,11 @@ export async function importInteractions(
   }
 
   async function settle(batch: readonly ImportedRow[]): Promise<void> {
-    const unknown = await items.unknownOf(batch.map(({ interaction }) => interaction.itemId));
-    const good = batch.filter(({ interaction }) => !unknown.has(interaction.itemId));
+    const refused = await items.refusedOf(batch.map(({ interaction }) => interaction.itemId));
+    const good = batch.filter(({ interaction }) => !refused.has(interaction.itemId));
+    const fault = options.createItems ? 'is hidden' : 'is unknown or hidden (--create-items makes unknown ones)';
     for (const { line, interaction } of batch) {
-      if (unknown.has(interaction.itemId)) {
-        onBadRow(
-          line,
-          `item ${JSON.stringify(interaction.itemId)} is unknown or hidden (--create-items makes unknown ones)`,
-        );
-      }
+      if (refused.has(interaction.itemId)) onBadRow(line, `item ${JSON.stringify(interaction.itemId)} ${fault}`);
     }
     if (options.checkOnly || good.length === 0) return;
     const result = await recordRows(ports.recorder, good);

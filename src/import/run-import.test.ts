@@ -19,10 +19,12 @@ afterEach(() => rm(folder, { recursive: true }));
 /** A store that keeps to the ports' contracts, in memory. */
 function createStore() {
   const items = new Map<string, ItemInput>();
+  const hidden = new Set<string>();
   const recorded = new Map<string, Interaction>();
   let refreshes = 0;
   return {
     itemsById: items,
+    hidden,
     recorded,
     refreshes: () => refreshes,
     ports: {
@@ -42,7 +44,8 @@ function createStore() {
       },
       items: {
         find: async () => [],
-        known: async (ids: readonly string[]) => new Set(ids.filter((id) => items.has(id))),
+        known: async (ids: readonly string[]) => new Set(ids.filter((id) => items.has(id) && !hidden.has(id))),
+        hidden: async (ids: readonly string[]) => new Set(ids.filter((id) => hidden.has(id))),
         async upsert(inputs: readonly ItemInput[]) {
           for (const input of inputs) items.set(input.id, input);
           return [];
@@ -123,6 +126,24 @@ it('a row of an unknown item is bad, named by its line, and the others are recor
     '5: occurredAt "nonsense" is no time',
   ]);
   expect(store.recorded.size).toBe(2);
+});
+
+it.each([
+  ['without --create-items', [], 'is unknown or hidden (--create-items makes unknown ones)'],
+  ['with --create-items', ['--create-items'], 'is hidden'],
+])('a row of a hidden item is bad %s, also where everything is checked first', async (_, args, fault) => {
+  const store = createStore();
+  const files = { 'items.csv': 'id,title\na,A\nb,B\n', 'rows.csv': ROWS };
+  await run(store, files, '--items', 'items.csv');
+  store.hidden.add('b');
+  const all = ['--interactions', 'rows.csv', ...args];
+  for (const more of [[], ['--items', 'items.csv']]) {
+    const checked = await run(store, files, ...all, ...more, '--on-error', 'abort');
+    expect(checked).toMatchObject({ verdict: 'nothing-imported', badRows: [`4: item "b" ${fault}`] });
+  }
+  const outcome = await run(store, files, ...all);
+  expect(outcome).toMatchObject({ verdict: 'bad-rows', badRows: [`4: item "b" ${fault}`] });
+  expect([...store.recorded.values()].map(({ itemId }) => itemId)).toEqual(['a', 'a']);
 });
 
 it('--on-error abort imports nothing when one row is bad, and everything when none is', async () => {

@@ -14,6 +14,8 @@ export interface ItemStore {
   find(ids: readonly string[], point: ReadPoint | null): Promise<Item[]>;
   /** Which of these exist and are visible. From the primary. */
   known(ids: readonly string[]): Promise<Set<string>>;
+  /** Which of these exist and are hidden. From the primary. */
+  hidden(ids: readonly string[]): Promise<Set<string>>;
   /** Inserts or replaces; the last of equal ids wins. Returned as stored, in the order of the input. */
   upsert(items: readonly ItemInput[]): Promise<Item[]>;
   /** Inserts those whose id is new and leaves the others, hidden ones too, as they are; how many were new. */

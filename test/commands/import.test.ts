@@ -41,6 +41,15 @@ it('an unknown item is a bad row and nothing is kept of it', async () => {
   expect(await query(database.url, 'SELECT count(*)::integer AS rejected FROM rejected')).toEqual([{ rejected: 0 }]);
 });
 
+it('a hidden item is a bad row also where unknown ones are made', async () => {
+  await query(database.url, "INSERT INTO items (id, title, hidden_at) VALUES ('gone', 'Gone', now())");
+  const rows = 'itemId,userId,type,occurredAt\ngone,ann,VIEW,2006-04-07\nnew,ann,VIEW,2006-04-07\n';
+  const outcome = await importFile(rows, '--create-items');
+  expect(outcome.exitCode).toBe(1);
+  expect(outcome.stderr).toContain('rows.csv:2: item "gone" is hidden\n');
+  expect(outcome.stdout).toMatch(/rows\.csv: 2 rows \(.*\): 1 stored, 1 bad\n/);
+});
+
 it.each([
   [
     'a,b\n1,2\n',

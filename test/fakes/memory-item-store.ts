@@ -58,6 +58,7 @@ export function createMemoryItemStore(items: readonly (Partial<ItemInput> & { id
         store.calls.known.push([...ids]);
         return new Set(ids.filter((id) => rows.has(id) && !hiddenIds.has(id)));
       }),
+    hidden: (ids) => answer(() => new Set(ids.filter((id) => hiddenIds.has(id)))),
     upsert: (inputs) => answer(() => inputs.map(put)),
     createMissing: (inputs) =>
       answer(() => {

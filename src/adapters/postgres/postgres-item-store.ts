@@ -37,6 +37,14 @@ export function createPostgresItemStore(database: Database): ItemStore {
       return new Set(rows.map(({ id }) => id));
     },
 
+    async hidden(ids) {
+      const rows = await database.primary(
+        (client) => client.$queryRaw<{ id: string }[]>`
+          SELECT id FROM items WHERE id = ANY(${ids}::text[]) AND hidden_at IS NOT NULL`,
+      );
+      return new Set(rows.map(({ id }) => id));
+    },
+
     async upsert(items) {
       const latest = [...new Map(items.map((item) => [item.id, item])).values()];
       if (latest.length === 0) return [];
