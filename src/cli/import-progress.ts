@@ -1,4 +1,5 @@
 import { SingleBar } from 'cli-progress';
+import type { BadRowFile } from '../import/bad-row-file.ts';
 import type { ImportObserver } from '../import/import-report.ts';
 import type { ImportedFile } from '../import/run-import.ts';
 
@@ -10,8 +11,11 @@ export interface ImportProgress {
   onFile(file: ImportedFile): void;
 }
 
-/** A bar on a terminal, else a line every five seconds; bad rows by line. All on stderr; what came of each file on stdout. */
-export function createImportProgress(): ImportProgress {
+/**
+ * A bar on a terminal, else a line every five seconds; the first bad rows by line. All on stderr; what came of each file on
+ * stdout. Every bad row goes into `badRows`.
+ */
+export function createImportProgress(badRows: BadRowFile | null): ImportProgress {
   let finish: () => void = () => undefined;
   return {
     observe(path, checkOnly) {
@@ -22,8 +26,13 @@ export function createImportProgress(): ImportProgress {
         onProgress: shown.onProgress,
         onBadRow(line, fault) {
           bad += 1;
-          if (bad <= SHOWN_BAD_ROWS) shown.write(`${path}:${line}: ${fault}\n`);
-          if (bad === SHOWN_BAD_ROWS + 1) shown.write(`${path}: more bad rows are counted but not shown\n`);
+          const text = `${path}:${line}: ${fault}`;
+          badRows?.add(text);
+          if (bad <= SHOWN_BAD_ROWS) shown.write(`${text}\n`);
+          if (bad === SHOWN_BAD_ROWS + 1) {
+            const where = badRows === null ? 'with --bad-rows FILE all are named there' : `all are in ${badRows.path}`;
+            shown.write(`${path}: more bad rows are counted but not shown: ${where}\n`);
+          }
         },
       };
     },

@@ -1,3 +1,4 @@
+import { openBadRowFile, type BadRowFile } from '../import/bad-row-file.ts';
 import { IMPORT_USAGE, parseImportArguments } from '../import/import-arguments.ts';
 import { ImportFileError } from '../import/import-file-error.ts';
 import { runImport } from '../import/run-import.ts';
@@ -24,9 +25,12 @@ async function main(): Promise<void> {
       stop.abort();
     });
   }
-  const progress = createImportProgress();
   process.exitCode = await withPorts(async (ports, { retentionDays }) => {
+    let badRows: BadRowFile | null = null;
     try {
+      const { badRowsPath } = parsed.arguments;
+      badRows = badRowsPath === null ? null : openBadRowFile(badRowsPath);
+      const progress = createImportProgress(badRows);
       const verdict = await runImport(ports, parsed.arguments, {
         retentionDays,
         nowMs: Date.now(),
@@ -46,6 +50,8 @@ async function main(): Promise<void> {
         process.stderr.write(`${error.message}: what was stored stays; the same command goes on from there\n`);
       } else throw error;
       return 1;
+    } finally {
+      badRows?.close();
     }
   });
 }

@@ -35,6 +35,7 @@ it.each([
   [['--interactions', 'x', '--columns', 'itemId'], '"itemId" is not field=column'],
   [['--interactions', 'x', '--columns', 'itemId=a', '--columns', 'itemId=b'], 'itemId is given twice'],
   [['--interactions', 'x', '--on-error', 'ignore'], '--on-error is skip or abort'],
+  [['--interactions', 'x', '--bad-rows', './x'], '--bad-rows would replace a file'],
 ])('%j is told: %s', (args, fault) => {
   expect(faultOf(...args)).toContain(fault);
 });

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { INTERACTION_TYPES, type InteractionType } from '../interactions/interaction.ts';
 import { INTERACTION_FIELDS, ITEM_FIELDS, parseColumnMapping, type ColumnMapping } from './columns.ts';
@@ -12,6 +13,7 @@ export interface ImportArguments {
   readonly itemColumns: ColumnMapping;
   readonly interactionColumns: ColumnMapping;
   readonly onError: 'skip' | 'abort';
+  readonly badRowsPath: string | null;
 }
 
 export type ParsedImportArguments =
@@ -35,6 +37,7 @@ Files are CSV with a header, or NDJSON; plain, gzip or bzip2. Importing one agai
                         With both files, id is the item's.
   --on-error skip       bad rows are named and left out (the default)
   --on-error abort      everything is checked first; with one bad row nothing is imported
+  --bad-rows FILE       every bad row of a file is named here, a line each, in no order; without it the first 20 are shown
 
 Exit: 0 all imported, 1 bad rows or a file that cannot be read, 64 wrong use, 78 wrong configuration, 130 stopped.
 `;
@@ -55,6 +58,12 @@ export function parseImportArguments(args: readonly string[]): ParsedImportArgum
   }
   const onError = read['on-error'] ?? 'skip';
   if (onError !== 'skip' && onError !== 'abort') faults.push('--on-error is skip or abort');
+  const badRowsPath = read['bad-rows'] ?? null;
+  if (
+    badRowsPath !== null &&
+    [items, interactions].some((path) => path !== null && resolve(path) === resolve(badRowsPath))
+  )
+    faults.push('--bad-rows would replace a file that is to be imported');
   const type = INTERACTION_TYPES.find((name) => name === read.type?.toUpperCase()) ?? null;
   if (read.type !== undefined && type === null) faults.push(`--type is one of ${INTERACTION_TYPES.join(', ')}`);
   const where: Condition[] = [];
@@ -82,6 +91,7 @@ export function parseImportArguments(args: readonly string[]): ParsedImportArgum
       itemColumns: only(columns, ITEM_FIELDS),
       interactionColumns: only(columns, interactionFields),
       onError,
+      badRowsPath,
     },
   };
 }
@@ -98,6 +108,7 @@ function readOptions(args: readonly string[]) {
         'create-items': { type: 'boolean' },
         columns: { type: 'string', multiple: true },
         'on-error': { type: 'string' },
+        'bad-rows': { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     }).values;

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../servers/create-test-database.ts';
@@ -32,6 +32,28 @@ it('bad rows are named by line, the others imported, and the exit is 1', async (
   expect(outcome.stderr).toContain('rows.csv:4: has 2 fields, the header has 4\n');
   expect(outcome.stdout).toMatch(/rows\.csv: 3 rows \(.*\): 1 stored, 2 bad\n/);
   expect(await query(database.url, "SELECT id FROM items WHERE id IN ('good', 'bad')")).toEqual([{ id: 'good' }]);
+});
+
+it('--bad-rows names them all, where the terminal shows the first 20', async () => {
+  const path = join(folder, 'bad.txt');
+  await writeFile(path, 'of an earlier import');
+  const rows = Array.from({ length: 25 }, (_, n) => `good,ann,VIEW,never ${n}\n`).join('');
+  const file = `itemId,userId,type,occurredAt\n${rows}`;
+  const outcome = await importFile(file, '--create-items', '--bad-rows', path);
+  expect(outcome.exitCode).toBe(1);
+  expect(outcome.stderr.match(/is no time/g)).toHaveLength(20);
+  expect(outcome.stderr).toContain(`more bad rows are counted but not shown: all are in ${path}\n`);
+  const named = (await readFile(path, 'utf8')).trimEnd().split('\n');
+  expect(named).toEqual(
+    Array.from({ length: 25 }, (_, n) =>
+      expect.stringMatching(`rows.csv:${n + 2}: occurredAt "never ${n}" is no time$`),
+    ),
+  );
+  const without = await importFile(file, '--create-items');
+  expect(without.stderr).toContain('not shown: with --bad-rows FILE all are named there\n');
+  const nowhere = await importFile(file, '--create-items', '--bad-rows', join(folder, 'none', 'bad.txt'));
+  expect(nowhere).toMatchObject({ exitCode: 1, stdout: '' });
+  expect(nowhere.stderr).toMatch(/^.*bad\.txt cannot be written: .*\n$/);
 });
 
 it('an unknown item is a bad row and nothing is kept of it', async () => {
