@@ -26,7 +26,7 @@ const typeDefs = `
     slow: String!
     node: Node
   }
-  type Node { node: Node, name: String }
+  type Node { node: Node, name: String, nodes(first: Int! = 20): [Node!]! }
   type Mutation { add(by: Int!): Int! }
 `;
 
