@@ -111,8 +111,9 @@ it('importing both files a second time changes no count and says that every row 
 it.each(DATES)('most-liked and popular as of %s are in the order of a plain recount', async (time) => {
   const asOf = new Date(time);
   const past = { types: null, category: null, asOf };
-  const liked = await ports.popularity.sum({ ...past, ranking: await ranking('most-liked'), window: 'ALL_TIME' });
-  const popular = await ports.popularity.sum({ ...past, ranking: await ranking('popular'), window: 'WEEK' });
+  const { sum } = ports.popularity;
+  const { items: liked } = await sum({ ...past, ranking: await ranking('most-liked'), window: 'ALL_TIME' });
+  const { items: popular } = await sum({ ...past, ranking: await ranking('popular'), window: 'WEEK' });
   expect(liked.length).toBeGreaterThan(10);
   expect(popular.length).toBeGreaterThan(5);
   expect(asVendors(liked)).toEqual(mostLiked(reviews, asOf));

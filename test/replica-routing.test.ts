@@ -89,6 +89,34 @@ test('reads, raw SQL too, run on both replicas and not on the primary; writes on
   expect(await callsAt(urls.url, /FROM interactions i JOIN items/)).toBe(1);
 });
 
+test('a sum for now is as of what the server that answers has, and not of the time it is asked at', async () => {
+  const [popular] = await createPostgresRankingStore(database).list();
+  if (popular === undefined) throw new Error('no ranking');
+  const now = { ranking: popular, window: 'DAY', types: ['SHARE'], category: null, asOf: null } as const;
+  const reader = createPostgresPopularityReader(database);
+  for (const replica of urls.replicaUrls) await query(replica, 'SELECT pg_wal_replay_pause()');
+  const sharer = interaction({ type: 'SHARE', user: 'a sharer' });
+  await createPostgresRecorder(database).record(entries(sharer));
+  const recordedAtMs = Date.now();
+
+  const onReplica = await reader.sum(now);
+  expect(onReplica.items).toEqual([]);
+  expect(onReplica.asOf.getTime()).toBeLessThan(recordedAtMs);
+  const [position] = await query(urls.url, 'SELECT pg_current_wal_insert_lsn()::text AS lsn');
+  const onPrimary = await reader.past(String(position?.['lsn'])).sum(now);
+  expect(onPrimary.items).toMatchObject([{ itemId: 'a', people: 1 }]);
+  expect(onPrimary.asOf.getTime()).toBeGreaterThanOrEqual(recordedAtMs);
+
+  for (const replica of urls.replicaUrls) await query(replica, 'SELECT pg_wal_replay_resume()');
+  await inRotation(2);
+  await waitFor('the replicas to say that they have it', async () => {
+    const { asOf, items } = await reader.sum(now);
+    // A pass of the standings, as workers make them twice a second, whether anything happens or not.
+    await createPostgresStandings({ database }).refresh();
+    return asOf.getTime() >= recordedAtMs && items.length === 1;
+  });
+});
+
 test('a replica that lags leaves the rotation and comes back when it has caught up', async () => {
   const [lagging] = urls.replicaUrls;
   if (lagging === undefined) throw new Error('no replica');

@@ -12,6 +12,7 @@ import {
   type PopularityReads,
   type Position,
   type RankedItem,
+  type RankedRows,
 } from './popularity-reader.ts';
 import { parsePopularQuery, type PopularArguments, type PopularQuery } from './popular-query.ts';
 import type { PopularityWindow, Ranking } from './ranking.ts';
@@ -59,12 +60,6 @@ export interface PopularItems {
     asOf: Date,
     point: ReadPoint | null,
   ): Promise<CountsOfItems>;
-}
-
-/** A stretch of a list. */
-export interface RankedRows {
-  readonly asOf: Date;
-  readonly items: readonly RankedItem[];
 }
 
 export interface PopularItemsOptions {
@@ -120,17 +115,17 @@ export function createPopularItems(options: PopularItemsOptions): PopularItems {
 
   async function sum(query: PopularQuery, point: ReadPoint | null): Promise<RankedRows & { readonly ttlMs: number }> {
     const { ranking, window, types, category } = query;
-    const asOfMs = query.asOf?.getTime() ?? clock();
-    if (types?.length === 0) return { asOf: new Date(asOfMs), items: [], ttlMs: Number.POSITIVE_INFINITY };
-    const bucket = bucketOf(window, asOfMs);
-    const key = keyOf('sum', [ranking.name, window, types, category, query.asOf === null ? 'now' : bucket]);
-    const { value, ttlMs } = await readRows(key, point, async (reads) => {
-      const asOf = query.asOf ?? new Date(clock());
-      return { asOf, items: await slots.run(() => reads.sum({ ranking, window, types, category, asOf })) };
-    });
-    const summed = value ?? { asOf: new Date(asOfMs), items: [] };
-    const asOf = query.asOf ?? summed.asOf;
-    return { asOf, items: scoredAt(ranking, summed.items, asOf), ttlMs };
+    if (types?.length === 0) {
+      return { asOf: query.asOf ?? new Date(clock()), items: [], ttlMs: Number.POSITIVE_INFINITY };
+    }
+    const bucket = query.asOf === null ? 'now' : bucketOf(window, query.asOf.getTime());
+    const key = keyOf('sum', [ranking.name, window, types, category, bucket]);
+    const { value, ttlMs } = await readRows(key, point, (reads) =>
+      slots.run(() => reads.sum({ ranking, window, types, category, asOf: query.asOf })),
+    );
+    if (value === null) throw new Error('a sum is never missing');
+    const asOf = query.asOf ?? value.asOf;
+    return { asOf, items: scoredAt(ranking, value.items, asOf), ttlMs };
   }
 
   function keyOf(kind: string, parts: readonly unknown[]): string {

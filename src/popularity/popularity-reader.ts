@@ -15,8 +15,9 @@ export interface RankedItem {
   readonly sortKey: number;
 }
 
-export interface StandingsPage {
-  /** The standing's time. */
+/** A stretch of a list. */
+export interface RankedRows {
+  /** All that was recorded before it is in them; the time asked for, where one was. */
   readonly asOf: Date;
   readonly items: readonly RankedItem[];
 }
@@ -35,7 +36,8 @@ export interface SummedRanking {
   readonly types: readonly InteractionType[] | null;
   /** Null: all. */
   readonly category: string | null;
-  readonly asOf: Date;
+  /** Null: now, which is the time up to which the server that answers has everything. */
+  readonly asOf: Date | null;
 }
 
 /** Reads of popularity. They never touch raw interactions. */
@@ -50,9 +52,9 @@ export interface PopularityReads {
     category: string | null,
     after: Position | null,
     limit: number,
-  ): Promise<StandingsPage | null>;
+  ): Promise<RankedRows | null>;
   /** The first MAX_DEPTH rows, summed from rollups: for the past and for a filter by type. Costs as much as is active. */
-  sum(query: SummedRanking): Promise<RankedItem[]>;
+  sum(query: SummedRanking): Promise<RankedRows>;
   /** Events by type (reactions: those that stand) of each item in the window that ends with the bucket of `asOf`. */
   counts(itemIds: readonly string[], window: PopularityWindow, asOf: Date): Promise<Map<string, CountsByType>>;
 }

@@ -13,6 +13,7 @@ export interface MemoryPopularityReader extends PopularityReader {
   rows: RankedItem[];
   /** False: no ranking has a standing yet. */
   ready: boolean;
+  /** Of answers for now. */
   asOf: Date;
   readonly calls: {
     standings: { after: Position | null; limit: number; window: PopularityWindow | null; category: string | null }[];
@@ -56,7 +57,7 @@ export function createMemoryPopularityReader(rows: RankedItem[] = []): MemoryPop
     },
     sum(query) {
       reader.calls.sum.push(query);
-      return answer(() => reader.rows);
+      return answer(() => ({ asOf: query.asOf ?? reader.asOf, items: reader.rows }));
     },
     counts(itemIds, window, asOf) {
       reader.calls.counts.push({ itemIds: [...itemIds], window, asOf });

@@ -182,7 +182,7 @@ test('standings, sums and counts are those of a plain recount, whatever happened
               expect(page?.asOf.getTime(), label).toBe(nowMs);
               expect(page?.items.map(comparable), label).toEqual(expected.slice(0, DEPTH).map(comparable));
               const summed = await reader.sum({ ranking, window, types: null, category: among, asOf: new Date(nowMs) });
-              expect(summed.map(comparable), `sum of ${label}`).toEqual(expected.map(comparable));
+              expect(summed.items.map(comparable), `sum of ${label}`).toEqual(expected.map(comparable));
             }
           }
         }
@@ -204,7 +204,7 @@ test('standings, sums and counts are those of a plain recount, whatever happened
             asOf: new Date(pastMs),
           });
           const expected = recount.rank(popular, window, pastMs, (id) => !hidden.has(id));
-          expect(past.map(comparable), `${window} in the past`).toEqual(expected.map(comparable));
+          expect(past.items.map(comparable), `${window} in the past`).toEqual(expected.map(comparable));
         }
       }
       expect(recorded.every((one) => occurredAtMs(one.id) <= nowMs + 5 * MINUTE)).toBe(true);

@@ -5,6 +5,7 @@ import {
   type PopularityReads,
   type Position,
   type RankedItem,
+  type SummedRanking,
 } from '../../popularity/popularity-reader.ts';
 import type { Ranking } from '../../popularity/ranking.ts';
 import { PLAN_KEPT } from './named-statements.ts';
@@ -55,24 +56,12 @@ function createReads(read: Read): PopularityReads {
       return { asOf: first.as_of, items };
     },
 
-    async sum({ ranking, window, types, category, asOf }) {
-      const scored = scoredSql({
-        period: window ?? 'DECAY',
-        rankings: [ranking],
-        types,
-        buckets: bucketsOf(asOf.getTime(), Date.now()),
-        among: Prisma.sql`true`,
-      });
-      const among = category === null ? Prisma.empty : Prisma.sql`AND i.category = ${category}`;
-      const rows = await read(
-        (client) => client.$queryRaw<ScoredRow[]>`
-          WITH ${scored}
-          SELECT i.id AS item_id, s.sort_key, s.people
-          FROM scored s JOIN items i ON i.key = s.item_key AND i.hidden_at IS NULL ${among}
-          ORDER BY s.sort_key DESC, i.id LIMIT ${MAX_DEPTH}`,
-      );
-      return rows.map((row) => toRankedItem(ranking, asOf, row));
-    },
+    sum: (query) =>
+      read(async (client) => {
+        const asOf = query.asOf ?? (await completeUpTo(client));
+        const rows = await client.$queryRaw<ScoredRow[]>(sumSql(query, asOf));
+        return { asOf, items: rows.map((row) => toRankedItem(query.ranking, asOf, row)) };
+      }),
 
     async counts(itemIds, window, asOf) {
       const among = Prisma.sql`item_key IN (SELECT key FROM wanted)`;
@@ -91,6 +80,36 @@ function createReads(read: Read): PopularityReads {
       return counts;
     },
   };
+}
+
+/**
+ * All that was recorded before it shows in statements that begin after this one, on the same server. A replica has all up to
+ * the last commit it has replayed, by the primary's clock; none is far back while a worker runs, since each pass of the
+ * standings commits. A replica that has replayed none since it started knows the last pass.
+ */
+async function completeUpTo(client: Queryable): Promise<Date> {
+  const [row] = await client.$queryRaw<{ as_of: Date }[]>`
+    SELECT date_trunc('milliseconds', CASE WHEN pg_is_in_recovery()
+      THEN coalesce(pg_last_xact_replay_timestamp(), (SELECT as_of FROM standings_state), 'epoch')
+      ELSE now() END) AS as_of`;
+  if (row === undefined) throw new Error('no row of a SELECT without FROM');
+  return row.as_of;
+}
+
+function sumSql({ ranking, window, types, category }: SummedRanking, asOf: Date): Prisma.Sql {
+  const scored = scoredSql({
+    period: window ?? 'DECAY',
+    rankings: [ranking],
+    types,
+    buckets: bucketsOf(asOf.getTime(), Date.now()),
+    among: Prisma.sql`true`,
+  });
+  const among = category === null ? Prisma.empty : Prisma.sql`AND i.category = ${category}`;
+  return Prisma.sql`
+    WITH ${scored}
+    SELECT i.id AS item_id, s.sort_key, s.people
+    FROM scored s JOIN items i ON i.key = s.item_key AND i.hidden_at IS NULL ${among}
+    ORDER BY s.sort_key DESC, i.id LIMIT ${MAX_DEPTH}`;
 }
 
 /** One walk down standings_order_idx; a category that nobody has is ready when the list of all is. */
