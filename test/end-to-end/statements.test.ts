@@ -13,8 +13,11 @@ const ids = Array.from({ length: ITEMS }, (_, n) => `${category} ${n}`);
 /** By item, in the order in which they were given. */
 const interactionIds = new Map(ids.map((id, n) => [id, newInteractionIdAt(Date.now() - 60_000 + n)]));
 
-/** What an API process asks regularly, whoever asks it: the catalogue's changes, the rankings, a replica's health. */
-const POLLERS = [/FROM catalogue_state/, /FROM rankings|"rankings"/, /pg_is_in_recovery/];
+/**
+ * What an API process asks whoever asks it: regularly for the catalogue's changes, the rankings and a replica's health, and on a
+ * new connection whether it is Postgres' own.
+ */
+const POLLERS = [/FROM catalogue_state/, /FROM rankings|"rankings"/, /pg_is_in_recovery/, /pg_backend_pid/];
 /** By what each kind of entity is read from. */
 const KINDS = {
   standings: /FROM standings_state/,
