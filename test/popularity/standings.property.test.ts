@@ -7,7 +7,12 @@ import { createPostgresRankingStore } from '../../src/adapters/postgres/postgres
 import { createPostgresRecorder } from '../../src/adapters/postgres/postgres-recorder.ts';
 import { createPostgresStandings } from '../../src/adapters/postgres/postgres-standings.ts';
 import { derivedInteractionId, occurredAtMs } from '../../src/interactions/interaction-id.ts';
-import { INTERACTION_TYPES, isReactionType, type Interaction } from '../../src/interactions/interaction.ts';
+import {
+  INTERACTION_TYPES,
+  isReactionType,
+  type Interaction,
+  type InteractionType,
+} from '../../src/interactions/interaction.ts';
 import { encodeMessage } from '../../src/interactions/message.ts';
 import { viewerKeyOf } from '../../src/interactions/viewer-key.ts';
 import { POPULARITY_WINDOWS, type Ranking } from '../../src/popularity/ranking.ts';
@@ -41,6 +46,10 @@ const interaction = fc.record({
   type: fc.constantFrom(...INTERACTION_TYPES),
   retraction: fc.boolean(),
   age,
+});
+/** What is asked for after a step. */
+const question = fc.record({
+  types: fc.option(fc.subarray([...INTERACTION_TYPES], { minLength: 1 }), { freq: 2 }),
 });
 const step = fc.oneof(
   {
@@ -85,7 +94,7 @@ test('standings, sums and counts are those of a plain recount, whatever happened
   let run = 0;
 
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 14 }), async (steps) => {
+    fc.asyncProperty(fc.array(fc.tuple(step, question), { minLength: 3, maxLength: 14 }), async (steps) => {
       run += 1;
       await query(
         server.url,
@@ -114,7 +123,7 @@ test('standings, sums and counts are those of a plain recount, whatever happened
       await rankingStore.replaceAll(SHIPPED);
       let last: Interaction[] = [];
 
-      for (const each of steps) {
+      for (const [each, { types }] of steps) {
         if (each.do === 'wait') nowMs += each.ms;
         if (each.do === 'hide') {
           await items.hide([idOf(each.item)], each.hidden);
@@ -181,8 +190,11 @@ test('standings, sums and counts are those of a plain recount, whatever happened
               const label = `${ranking.name} ${window ?? 'decay'} ${among ?? 'all'} at ${new Date(nowMs).toISOString()}`;
               expect(page?.asOf.getTime(), label).toBe(nowMs);
               expect(page?.items.map(comparable), label).toEqual(expected.slice(0, DEPTH).map(comparable));
-              const summed = await reader.sum({ ranking, window, types: null, category: among, asOf: new Date(nowMs) });
-              expect(summed.items.map(comparable), `sum of ${label}`).toEqual(expected.map(comparable));
+              const summed = await reader.sum({ ranking, window, types, category: among, asOf: new Date(nowMs) });
+              const ofTypes = recount.rank(narrowed(ranking, types), window, nowMs, isIn);
+              expect(summed.items.map(comparable), `sum of ${label}, ${types?.join() ?? 'its own types'}`).toEqual(
+                ofTypes.map(comparable),
+              );
             }
           }
         }
@@ -216,6 +228,12 @@ test('standings, sums and counts are those of a plain recount, whatever happened
     },
   );
 });
+
+/** The ranking as if it weighed these types alone. */
+function narrowed(ranking: Ranking, types: readonly InteractionType[] | null): Ranking {
+  if (types === null) return ranking;
+  return { ...ranking, weights: new Map([...ranking.weights].filter(([type]) => types.includes(type))) };
+}
 
 function comparable(item: { itemId: string; score: number; people: number }): unknown {
   return { itemId: item.itemId, people: item.people, score: Number(item.score.toPrecision(6)) };
