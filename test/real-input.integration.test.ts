@@ -8,13 +8,17 @@ import { createLogger } from '../src/runtime/logger.ts';
 import { createMetrics } from '../src/runtime/metrics.ts';
 import { createPorts } from '../src/wiring.ts';
 import { runCommand } from './commands/run-command.ts';
+import { startCommand, type RunningCommand } from './commands/start-command.ts';
+import { ask } from './end-to-end/system.ts';
 import {
   countReviews,
+  countsAsOf,
   mostLiked,
   popularInWeek,
   readReviews,
   type RankedVendor,
   type Review,
+  type TypeCount,
 } from './sample/recount.ts';
 import { createTestDatabase, type TestDatabase } from './servers/create-test-database.ts';
 import { query } from './servers/query.ts';
@@ -29,8 +33,14 @@ const DATES = [
   '2007-07-04T06:00:00Z',
   '2008-02-20T18:45:00Z',
 ];
+const PER_PAGE = 30;
+const PAGE = `query ($ranking: String!, $window: PopularityWindow!, $asOf: DateTime!, $after: String) {
+  popularItems(first: ${PER_PAGE}, ranking: $ranking, window: $window, asOf: $asOf, after: $after) {
+    ranking window asOf pageInfo { hasNextPage endCursor }
+    nodes { rank score people counts { type count } item { id } } } }`;
 
 let database: TestDatabase;
+let api: RunningCommand;
 let ports: Ports;
 let reviews: Review[];
 const summaries: string[] = [];
@@ -62,9 +72,11 @@ beforeAll(async () => {
     role: 'command',
   });
   reviews = await readReviews(FILE);
+  api = await startCommand('api', env);
 }, 600_000);
 
 afterAll(async () => {
+  await api?.[Symbol.asyncDispose]();
   await ports?.close();
   await database?.drop();
 });
@@ -83,6 +95,40 @@ async function ranking(name: string): Promise<Ranking> {
   const found = (await ports.rankings.list()).find((one) => one.name === name);
   if (found === undefined) throw new Error(`no ranking ${name}`);
   return found;
+}
+
+/** All that is ranked, asked for page by page. */
+async function pages(name: string, window: string, asOf: Date): Promise<unknown[]> {
+  const nodes: unknown[] = [];
+  for (let after: unknown = null; ;) {
+    const { body } = await ask(api, PAGE, { ranking: name, window, asOf, after });
+    const page = body.data?.['popularItems'];
+    expect(page).toMatchObject({ ranking: name, window, asOf: asOf.toISOString(), nodes: expect.any(Array) });
+    if (!isPage(page)) throw new Error(JSON.stringify(body));
+    nodes.push(...page.nodes);
+    if (!page.pageInfo.hasNextPage) return nodes;
+    expect(page.nodes).toHaveLength(PER_PAGE);
+    after = page.pageInfo.endCursor;
+  }
+}
+
+interface Page {
+  readonly nodes: unknown[];
+  readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
+}
+
+function isPage(value: unknown): value is Page {
+  return typeof value === 'object' && value !== null && 'nodes' in value && 'pageInfo' in value;
+}
+
+function asNodes(ranked: readonly RankedVendor[], counts: ReadonlyMap<string, TypeCount[]>): unknown[] {
+  return ranked.map(({ vendor, score, people }, index) => ({
+    rank: index + 1,
+    score,
+    people,
+    counts: counts.get(vendor) ?? [],
+    item: { id: vendor },
+  }));
 }
 
 function asVendors(items: readonly RankedItem[]): RankedVendor[] {
@@ -108,16 +154,14 @@ it('importing both files a second time changes no count and says that every row 
   expect(summaries[3]).toContain(`0 stored, ${shown(liked)} known already`);
 });
 
-it.each(DATES)('most-liked and popular as of %s are in the order of a plain recount', async (time) => {
+it.each(DATES)('over GraphQL, as of %s, each page and its counts are those of a plain recount', async (time) => {
   const asOf = new Date(time);
-  const past = { types: null, category: null, asOf };
-  const { sum } = ports.popularity;
-  const { items: liked } = await sum({ ...past, ranking: await ranking('most-liked'), window: 'ALL_TIME' });
-  const { items: popular } = await sum({ ...past, ranking: await ranking('popular'), window: 'WEEK' });
+  const liked = await pages('most-liked', 'ALL_TIME', asOf);
+  const popular = await pages('popular', 'WEEK', asOf);
   expect(liked.length).toBeGreaterThan(10);
   expect(popular.length).toBeGreaterThan(5);
-  expect(asVendors(liked)).toEqual(mostLiked(reviews, asOf));
-  expect(asVendors(popular)).toEqual(popularInWeek(reviews, asOf));
+  expect(liked).toEqual(asNodes(mostLiked(reviews, asOf), countsAsOf(reviews, asOf)));
+  expect(popular).toEqual(asNodes(popularInWeek(reviews, asOf), countsAsOf(reviews, asOf, 168)));
 });
 
 it('standings are up to date after an import though no worker runs', async () => {

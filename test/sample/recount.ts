@@ -73,6 +73,29 @@ export function popularInWeek(reviews: readonly Review[], asOf: Date): RankedVen
   return rank(likeHours(reviews), 168, asOf, 3, commentHours(reviews));
 }
 
+/** Comments and likes of each vendor in as many clock hours that end with the hour of `asOf`, as the API's `counts`. */
+export function countsAsOf(reviews: readonly Review[], asOf: Date, hours = Infinity): Map<string, TypeCount[]> {
+  const last = Math.floor(asOf.getTime() / 3_600_000);
+  const comments = reviews.map(({ vendor, minute }) => ({ vendor, hour: Math.floor(minute / 60) }));
+  const counts = new Map<string, TypeCount[]>();
+  for (const [type, shares] of [
+    ['LIKE', likeHours(reviews)],
+    ['COMMENT', comments],
+  ] as const) {
+    const events = new Map<string, number>();
+    for (const { vendor, hour } of shares) {
+      if (hour <= last && hour > last - hours) events.set(vendor, (events.get(vendor) ?? 0) + 1);
+    }
+    for (const [vendor, count] of events) counts.set(vendor, [...(counts.get(vendor) ?? []), { type, count }]);
+  }
+  return counts;
+}
+
+export interface TypeCount {
+  readonly type: 'LIKE' | 'COMMENT';
+  readonly count: number;
+}
+
 interface Share {
   readonly vendor: string;
   readonly hour: number;
