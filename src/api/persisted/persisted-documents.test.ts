@@ -5,10 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLogger } from '../../runtime/logger.ts';
 import { watchManifests } from './manifest-watcher.ts';
 import { loadManifests, sha256 } from './manifests.ts';
-import { codeOf, createMapCache, startTransport } from '../testing/transport.ts';
+import { createMemoryTextCache } from '../../../test/fakes/memory-text-cache.ts';
+import { codeOf, startTransport } from '../testing/transport.ts';
 
 const LISTED = 'query Hello {\n  hello\n}';
 const UNLISTED = '{ hello }';
+const DAY_MS = 86_400_000;
 const manifest = (operations: { id: string; body: string }[]) =>
   JSON.stringify({
     format: 'apollo-persisted-query-manifest',
@@ -80,7 +82,7 @@ describe('enforce', () => {
 
 describe('automatic', () => {
   it('remembers a text under its hash, also for other processes and for GET', async () => {
-    const cache = createMapCache();
+    const cache = createMemoryTextCache();
     await using first = await startTransport({ cache });
     await using second = await startTransport({ cache });
     const hash = sha256(UNLISTED);
@@ -95,6 +97,8 @@ describe('automatic', () => {
       });
       expect(await got.json()).toEqual({ data: { hello: 'world' } });
     }
+    // Without an end, what anybody sends would fill the shared cache for ever.
+    expect([...cache.entries].map(([key, { ttlMs }]) => [key, ttlMs])).toEqual([[`apq:${hash}`, 7 * DAY_MS]]);
   });
 
   it('refuses a hash that is not that of the text', async () => {
@@ -105,16 +109,17 @@ describe('automatic', () => {
   });
 
   it('runs nothing that the shared cache holds under a hash that is not its own', async () => {
-    const cache = createMapCache(new Map([[`apq:${sha256(UNLISTED)}`, '{ who }']]));
+    const cache = createMemoryTextCache();
+    await cache.set(`apq:${sha256(UNLISTED)}`, '{ who }', DAY_MS);
     await using api = await startTransport({ cache });
     expect(await codeOf(await api.post(apq(sha256(UNLISTED))))).toBe('PERSISTED_QUERY_NOT_FOUND');
   });
 
   it('does not remember a text that did not run', async () => {
-    const entries = new Map<string, string>();
-    await using api = await startTransport({ cache: createMapCache(entries) });
+    const cache = createMemoryTextCache();
+    await using api = await startTransport({ cache });
     expect((await api.post(apq(sha256('{ nope }'), '{ nope }'))).status).toBe(400);
-    expect(entries.size).toBe(0);
+    expect(cache.entries.size).toBe(0);
   });
 
   it.each([

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { ApolloServer } from '@apollo/server';
 import { ApolloServerPluginCacheControl } from '@apollo/server/plugin/cacheControl';
 import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
+import { createMemoryTextCache } from '../../../test/fakes/memory-text-cache.ts';
 import type { TextCache } from '../../cache/cache.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
@@ -84,7 +85,7 @@ export async function startTransport(options: TransportOptions = {}) {
     documents: createPersistedDocuments({
       mode: options.mode ?? 'automatic',
       ...(options.listed === undefined ? {} : { listed: options.listed }),
-      cache: options.cache ?? createMapCache(),
+      cache: options.cache ?? createMemoryTextCache(),
       logger,
       metrics,
     }),
@@ -117,14 +118,6 @@ export async function startTransport(options: TransportOptions = {}) {
       await server.drain(0);
       await apollo.stop();
     },
-  };
-}
-
-export function createMapCache(entries = new Map<string, string>()): TextCache {
-  return {
-    get: async (key) => entries.get(key),
-    set: async (key, value) => void entries.set(key, value),
-    delete: async (key) => void entries.delete(key),
   };
 }
 
