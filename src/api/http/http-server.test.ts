@@ -417,6 +417,21 @@ describe('readiness, overload and draining', () => {
     socket.destroy();
   });
 
+  it('is not ready at once when it drains, still takes connections for the grace, and refuses them after it', async () => {
+    await using leaving = await startTransport({ drainGraceMs: 500 });
+    const drained = leaving.server.drain(5_000);
+    // Each a new connection, and resolved by its close.
+    const ready = await sendRaw(leaving.port, 'GET /health/ready HTTP/1.1\r\nhost: x\r\n\r\n');
+    expect(ready).toMatch(/^HTTP\/1.1 503 /);
+    expect(ready).toMatch(/^connection: close\r$/im);
+    const head = 'POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
+    const answer = await sendRaw(leaving.port, `${head}content-length: ${HELLO.length}\r\n\r\n${HELLO}`);
+    expect(answer).toMatch(/^HTTP\/1.1 200 /);
+    expect(answer).toMatch(/^connection: close\r$/im);
+    await drained;
+    await expect(sendRaw(leaving.port, head)).rejects.toThrow('ECONNREFUSED');
+  });
+
   it('answers what is in flight before it is gone', async () => {
     await using api = await startTransport();
     const last = api.post({ query: '{ slow }' });

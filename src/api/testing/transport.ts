@@ -34,7 +34,12 @@ const typeDefs = `
 export interface TransportOptions extends Partial<
   Pick<
     HttpServerOptions,
-    'corsOrigins' | 'maxRequestsInFlight' | 'requestTimeoutMs' | 'readerTimeoutMs' | 'maxEventLoopLagMs'
+    | 'corsOrigins'
+    | 'drainGraceMs'
+    | 'maxRequestsInFlight'
+    | 'requestTimeoutMs'
+    | 'readerTimeoutMs'
+    | 'maxEventLoopLagMs'
   >
 > {
   readonly auth?: AuthOptions;
