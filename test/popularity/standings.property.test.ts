@@ -27,6 +27,8 @@ const CATEGORIES = [null, 'a', 'b'];
 const DEPTH = 4;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
+/** As of longer ago HOUR is not answered. */
+const HOUR_ANSWERED_MS = 48 * HOUR;
 const START = Date.parse('2026-09-28T21:37:12.345Z');
 
 const SEED = Number(process.env['PROPERTY_SEED'] ?? Date.now() % 1_000_000);
@@ -50,6 +52,12 @@ const interaction = fc.record({
 /** What is asked for after a step. */
 const question = fc.record({
   types: fc.option(fc.subarray([...INTERACTION_TYPES], { minLength: 1 }), { freq: 2 }),
+  category: fc.constantFrom(...CATEGORIES),
+  pastMs: fc.oneof(
+    fc.constantFrom(HOUR, 24 * HOUR, 48 * HOUR, 49 * HOUR, 168 * HOUR),
+    fc.integer({ min: 0, max: 48 * HOUR }),
+    fc.integer({ min: 0, max: 31 * 24 * HOUR }),
+  ),
 });
 const step = fc.oneof(
   {
@@ -107,7 +115,7 @@ test('standings, sums and counts are those of a plain recount, whatever happened
       const recorder = createPostgresRecorder(database, now);
       const eraser = createPostgresEraser(database, now);
       const standings = createPostgresStandings({ database, now, depth: DEPTH });
-      const reader = createPostgresPopularityReader({ ...database, read: database.primary });
+      const reader = createPostgresPopularityReader({ ...database, read: database.primary }, now);
       const rankingStore = createPostgresRankingStore(database);
 
       const category = new Map<string, string | null>();
@@ -123,7 +131,7 @@ test('standings, sums and counts are those of a plain recount, whatever happened
       await rankingStore.replaceAll(SHIPPED);
       let last: Interaction[] = [];
 
-      for (const [each, { types }] of steps) {
+      for (const [each, { types, category: asked, pastMs }] of steps) {
         if (each.do === 'wait') nowMs += each.ms;
         if (each.do === 'hide') {
           await items.hide([idOf(each.item)], each.hidden);
@@ -204,19 +212,16 @@ test('standings, sums and counts are those of a plain recount, whatever happened
           for (const id of ids)
             expect([...(counts.get(id) ?? [])], `${id} ${window}`).toEqual(recount.counts(id, window, nowMs));
         }
-        const pastMs = nowMs - 31 * HOUR;
-        const [popular] = SHIPPED;
-        for (const window of ['DAY', 'WEEK', 'MONTH', 'ALL_TIME'] as const) {
-          if (popular === undefined) continue;
-          const past = await reader.sum({
-            ranking: popular,
-            window,
-            types: null,
-            category: null,
-            asOf: new Date(pastMs),
-          });
-          const expected = recount.rank(popular, window, pastMs, (id) => !hidden.has(id));
-          expect(past.items.map(comparable), `${window} in the past`).toEqual(expected.map(comparable));
+        const isAsked = (id: string): boolean => !hidden.has(id) && (asked === null || category.get(id) === asked);
+        for (const ranking of await rankingStore.list()) {
+          for (const window of ranking.halfLifeHours === null ? POPULARITY_WINDOWS : [null]) {
+            const asOfMs = nowMs - (window === 'HOUR' ? Math.min(pastMs, HOUR_ANSWERED_MS) : pastMs);
+            const asOf = new Date(asOfMs);
+            const past = await reader.sum({ ranking, window, types, category: asked, asOf });
+            const expected = recount.rank(narrowed(ranking, types), window, asOfMs, isAsked);
+            const label = `${ranking.name} ${window ?? 'decay'} ${asked ?? 'all'} as of ${asOf.toISOString()}`;
+            expect(past.items.map(comparable), label).toEqual(expected.map(comparable));
+          }
         }
       }
       expect(recorded.every((one) => occurredAtMs(one.id) <= nowMs + 5 * MINUTE)).toBe(true);

@@ -35,14 +35,15 @@ interface CountRow {
 
 type Read = <T>(work: (client: Queryable) => Promise<T>) => Promise<T>;
 
-export function createPostgresPopularityReader(database: Database): PopularityReader {
+/** `now` gives ms since the epoch: how far in the past `asOf` is decides what is summed. */
+export function createPostgresPopularityReader(database: Database, now: () => number = Date.now): PopularityReader {
   return {
-    ...createReads((work) => database.read(work)),
-    past: (point) => createReads((work) => database.readPast(point, work)),
+    ...createReads((work) => database.read(work), now),
+    past: (point) => createReads((work) => database.readPast(point, work), now),
   };
 }
 
-function createReads(read: Read): PopularityReads {
+function createReads(read: Read, now: () => number): PopularityReads {
   return {
     async standings(ranking, window, category, after, limit) {
       const rows = await read((client) =>
@@ -59,7 +60,7 @@ function createReads(read: Read): PopularityReads {
     sum: (query) =>
       read(async (client) => {
         const asOf = query.asOf ?? (await completeUpTo(client));
-        const rows = await client.$queryRaw<ScoredRow[]>(sumSql(query, asOf));
+        const rows = await client.$queryRaw<ScoredRow[]>(sumSql(query, asOf, now()));
         return { asOf, items: rows.map((row) => toRankedItem(query.ranking, asOf, row)) };
       }),
 
@@ -69,7 +70,7 @@ function createReads(read: Read): PopularityReads {
         (client) => client.$queryRaw<CountRow[]>`
           WITH wanted AS MATERIALIZED (SELECT key, id FROM items WHERE id = ANY(${itemIds}::text[]))
           SELECT ${PLAN_KEPT} w.id AS item_id, r.type::text, sum(r.events)::bigint AS count
-          FROM (${windowRowsSql(window, bucketsOf(asOf.getTime(), Date.now()), among)}) AS r
+          FROM (${windowRowsSql(window, bucketsOf(asOf.getTime(), now()), among)}) AS r
           JOIN wanted w ON w.key = r.item_key
           GROUP BY w.id, r.type HAVING sum(r.events) > 0`,
       );
@@ -96,12 +97,12 @@ async function completeUpTo(client: Queryable): Promise<Date> {
   return row.as_of;
 }
 
-function sumSql({ ranking, window, types, category }: SummedRanking, asOf: Date): Prisma.Sql {
+function sumSql({ ranking, window, types, category }: SummedRanking, asOf: Date, nowMs: number): Prisma.Sql {
   const scored = scoredSql({
     period: window ?? 'DECAY',
     rankings: [ranking],
     types,
-    buckets: bucketsOf(asOf.getTime(), Date.now()),
+    buckets: bucketsOf(asOf.getTime(), nowMs),
     among: Prisma.sql`true`,
   });
   const among = category === null ? Prisma.empty : Prisma.sql`AND i.category = ${category}`;
