@@ -9,6 +9,8 @@ export interface MigratedDatabase {
   readonly database: Database;
   readonly server: TestDatabase;
   readonly metrics: Metrics;
+  /** Another client of it, for whoever asks to close. */
+  connect(): Database;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -26,18 +28,21 @@ export async function createMigratedDatabase(given?: TestDatabase): Promise<Migr
   const server = given ?? (await createTestDatabase());
   for (const sql of await migrations()) await query(server.url, sql);
   const metrics = createMetrics();
-  const database = createDatabase({
-    url: server.url,
-    replicaUrls: server.replicaUrls,
-    poolSize: 8,
-    replicaMaxLagMs: 5_000,
-    logger: createLogger('silent', 'test'),
-    metrics,
-  });
+  const connect = (): Database =>
+    createDatabase({
+      url: server.url,
+      replicaUrls: server.replicaUrls,
+      poolSize: 8,
+      replicaMaxLagMs: 5_000,
+      logger: createLogger('silent', 'test'),
+      metrics,
+    });
+  const database = connect();
   return {
     database,
     server,
     metrics,
+    connect,
     async [Symbol.asyncDispose]() {
       await database.close();
       await server.drop();

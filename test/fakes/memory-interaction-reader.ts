@@ -5,6 +5,8 @@ import type { RejectionReason } from '../../src/interactions/recorder.ts';
 
 export interface MemoryInteractionReader extends InteractionReader {
   readonly recorded: Interaction[];
+  /** Ids of hidden items. */
+  readonly hidden: Set<string>;
   readonly rejected: { interaction: Interaction; reason: RejectionReason }[];
   readonly calls: { find: number; recent: number; reactions: (readonly string[] | null)[] };
 }
@@ -14,7 +16,7 @@ export function createMemoryInteractionReader(): MemoryInteractionReader {
     const rows = new Map<string, ReactionRow>();
     for (const interaction of reader.recorded) {
       const { type, itemId } = interaction;
-      if (interaction.viewer !== viewer || !isReactionType(type)) continue;
+      if (interaction.viewer !== viewer || reader.hidden.has(itemId) || !isReactionType(type)) continue;
       const events = reader.recorded.filter(
         (other) => other.viewer === viewer && other.itemId === itemId && other.type === type,
       );
@@ -28,6 +30,7 @@ export function createMemoryInteractionReader(): MemoryInteractionReader {
   }
   const reader: MemoryInteractionReader = {
     recorded: [],
+    hidden: new Set(),
     rejected: [],
     calls: { find: 0, recent: 0, reactions: [] },
     async find(ids, viewer) {
@@ -46,6 +49,7 @@ export function createMemoryInteractionReader(): MemoryInteractionReader {
     async recent(viewer, beforeId, limit) {
       reader.calls.recent += 1;
       return reader.recorded
+        .filter(({ itemId }) => !reader.hidden.has(itemId))
         .filter((interaction) => interaction.viewer === viewer && (beforeId === null || interaction.id < beforeId))
         .sort((a, b) => (a.id < b.id ? 1 : -1))
         .slice(0, limit);

@@ -59,12 +59,12 @@ export function createMemoryItemStore(items: readonly (Partial<ItemInput> & { id
         return new Set(ids.filter((id) => rows.has(id) && !hiddenIds.has(id)));
       }),
     hidden: (ids) => answer(() => new Set(ids.filter((id) => hiddenIds.has(id)))),
-    upsert: (inputs) => answer(() => inputs.map(put)),
+    upsert: (inputs) => answer(() => [...new Map(inputs.map((input) => [input.id, input])).values()].map(put)),
     createMissing: (inputs) =>
       answer(() => {
-        const missing = inputs.filter(({ id }) => !rows.has(id));
-        for (const input of missing) put(input);
-        return missing.length;
+        const before = rows.size;
+        for (const input of inputs) if (!rows.has(input.id)) put(input);
+        return rows.size - before;
       }),
     isEmpty: () => answer(() => rows.size === 0),
     hide: (ids, hidden) =>

@@ -51,8 +51,8 @@ export function createMemoryPopularityReader(rows: RankedItem[] = []): MemoryPop
       reader.calls.standings.push({ after, limit, window, category });
       return answer(() => {
         if (!reader.ready) return null;
-        const start = after === null ? 0 : reader.rows.findIndex((row) => row.itemId === after.itemId) + 1;
-        return { asOf: reader.asOf, items: reader.rows.slice(start, start + limit) };
+        const items = reader.rows.filter((row) => after === null || comesAfter(row, after)).slice(0, limit);
+        return { asOf: reader.asOf, items };
       });
     },
     sum(query) {
@@ -73,4 +73,8 @@ export function createMemoryPopularityReader(rows: RankedItem[] = []): MemoryPop
     },
   };
   return reader;
+}
+
+function comesAfter(row: RankedItem, { sortKey, itemId }: Position): boolean {
+  return row.sortKey < sortKey || (row.sortKey === sortKey && row.itemId > itemId);
 }
