@@ -71,9 +71,10 @@ export function createRecount(recorded: readonly Interaction[]) {
         .filter(([, { score }]) => score > 0)
         .map(([itemId, { score, people }]) => {
           if (ranking.halfLifeHours === null) return { itemId, score, people, sortKey: score };
-          const key = Math.log2(score) + (newest.get(itemId) ?? 0) / ranking.halfLifeHours;
-          const now = 2 ** (key - asOfMs / 3_600_000 / ranking.halfLifeHours);
-          return { itemId, score: now, people, sortKey: Math.round(key * 1e9) / 1e9 };
+          const exact = Math.log2(score) + (newest.get(itemId) ?? 0) / ranking.halfLifeHours;
+          // The score is that of the rounded key: of the exact one it differs now and then in the sixth digit.
+          const key = Math.round(exact * 1e9) / 1e9;
+          return { itemId, score: 2 ** (key - asOfMs / 3_600_000 / ranking.halfLifeHours), people, sortKey: key };
         })
         .toSorted((a, b) => b.sortKey - a.sortKey || (a.itemId < b.itemId ? -1 : 1));
     },

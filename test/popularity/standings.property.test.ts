@@ -25,6 +25,8 @@ const VIEWERS = 7;
 const CATEGORIES = [null, 'a', 'b'];
 /** Small, so that lists are cut, fall short and are summed again all the time. */
 const DEPTH = 4;
+/** Small too, so that what was touched and what turned take several passes. */
+const PER_PASS = { itemsPerPass: 10, turningPerPass: 1 };
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 /** As of longer ago HOUR is not answered. */
@@ -49,9 +51,12 @@ const interaction = fc.record({
   retraction: fc.boolean(),
   age,
 });
-/** What is asked for after a step. */
+/** How long after a step it is, and what is then asked for. */
 const question = fc.record({
+  laterMs: fc.constantFrom(0, MINUTE, 25 * MINUTE, HOUR, 2 * HOUR),
   types: fc.option(fc.subarray([...INTERACTION_TYPES], { minLength: 1 }), { freq: 2 }),
+  /** Which worker makes each pass before it, over and over. */
+  turns: fc.array(fc.nat(1), { minLength: 1, maxLength: 4 }),
   category: fc.constantFrom(...CATEGORIES),
   pastMs: fc.oneof(
     fc.constantFrom(HOUR, 24 * HOUR, 48 * HOUR, 49 * HOUR, 168 * HOUR),
@@ -114,7 +119,7 @@ test('standings, sums and counts are those of a plain recount, whatever happened
       const items = createPostgresItemStore(database);
       const recorder = createPostgresRecorder(database, now);
       const eraser = createPostgresEraser(database, now);
-      const standings = createPostgresStandings({ database, now, depth: DEPTH });
+      const workers = [1, 2].map(() => createPostgresStandings({ database, now, depth: DEPTH, ...PER_PASS }));
       const reader = createPostgresPopularityReader({ ...database, read: database.primary }, now);
       const rankingStore = createPostgresRankingStore(database);
 
@@ -131,7 +136,7 @@ test('standings, sums and counts are those of a plain recount, whatever happened
       await rankingStore.replaceAll(SHIPPED);
       let last: Interaction[] = [];
 
-      for (const [each, { types, category: asked, pastMs }] of steps) {
+      for (const [each, { laterMs, types, category: asked, pastMs, turns }] of steps) {
         if (each.do === 'wait') nowMs += each.ms;
         if (each.do === 'hide') {
           await items.hide([idOf(each.item)], each.hidden);
@@ -186,7 +191,13 @@ test('standings, sums and counts are those of a plain recount, whatever happened
           expect(result.duplicates).toBe(last.length - fresh.length);
           recorded.push(...fresh);
         }
-        while ((await standings.refresh()).more);
+        nowMs += laterMs;
+        // Whose turn it is takes over what the other has left, or goes on with its own.
+        for (let pass = 0, more = true; more; pass += 1) {
+          const worker = workers[turns[pass % turns.length] ?? 0];
+          if (worker === undefined) throw new Error('no worker');
+          more = (await worker.refresh()).more;
+        }
 
         const recount = createRecount(recorded);
         for (const ranking of await rankingStore.list()) {

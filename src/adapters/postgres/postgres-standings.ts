@@ -23,6 +23,9 @@ export interface StandingsOptions {
   readonly now?: () => number;
   /** How deep the lists can be paged. */
   readonly depth?: number;
+  /** Items touched, and items of buckets that turned, which one pass takes at most. */
+  readonly itemsPerPass?: number;
+  readonly turningPerPass?: number;
 }
 
 const NOT_LED = { led: false, touchedItems: 0, more: false, asOf: undefined, turn: null };
@@ -36,7 +39,9 @@ interface State {
 }
 
 /** Keeps the standings tables ready. Each pass is one transaction, so readers see whole passes. */
-export function createPostgresStandings({ database, now, depth = MAX_DEPTH }: StandingsOptions): StandingsRefresher {
+export function createPostgresStandings(options: StandingsOptions): StandingsRefresher {
+  const { database, now, depth = MAX_DEPTH } = options;
+  const { itemsPerPass = ITEMS_PER_PASS, turningPerPass = TURNING_PER_PASS } = options;
   const lengths = listLengths(depth);
   // What is left of the buckets that turned; the marks in the state row move on when it is worked off, so that
   // another worker can take over at any time.
@@ -52,7 +57,7 @@ export function createPostgresStandings({ database, now, depth = MAX_DEPTH }: St
     const buckets = bucketsOf(state.now.getTime(), state.now.getTime());
     const rankingsHash = await followRankings(tx, rankings, state.rankings_hash);
 
-    const touched = await takeTouched(tx);
+    const touched = await takeTouched(tx, itemsPerPass);
     await ensureLists(tx, rankings, touched.keys);
     const resized = new Set<number>();
     const rescore = async (periods: readonly Period[], keys: readonly bigint[]): Promise<void> => {
@@ -63,7 +68,7 @@ export function createPostgresStandings({ database, now, depth = MAX_DEPTH }: St
     const marks = { minute: state.minute_done, hour: state.hour_done };
     const resumed = turn !== null && turn.from.minute === marks.minute && turn.from.hour === marks.hour ? turn : null;
     const current = resumed ?? (await findTurn(tx, marks, buckets));
-    const left = await workOff(current, rescore);
+    const left = await workOff(current, turningPerPass, rescore);
 
     await trimLists(tx, [...resized], lengths);
     await refillLists(tx, rankings, buckets, current.stale, [...resized], lengths);
@@ -89,10 +94,11 @@ export function createPostgresStandings({ database, now, depth = MAX_DEPTH }: St
 /** Rescores as much as one pass takes; what is left, or null. */
 async function workOff(
   turn: Turn,
+  most: number,
   rescore: (periods: readonly Period[], keys: readonly bigint[]) => Promise<void>,
 ): Promise<Turn | null> {
   const due = new Map(turn.due);
-  let room = TURNING_PER_PASS;
+  let room = most;
   for (const [period, keys] of turn.due) {
     const part = keys.slice(0, room);
     room -= part.length;
@@ -118,13 +124,13 @@ async function readState(tx: Transaction, now: (() => number) | undefined): Prom
 }
 
 /** The items of the oldest touched rows, as many as one pass takes. */
-async function takeTouched(tx: Transaction): Promise<{ keys: bigint[]; more: boolean }> {
+async function takeTouched(tx: Transaction, most: number): Promise<{ keys: bigint[]; more: boolean }> {
   const rows = await tx.$queryRaw<{ seq: bigint; item_keys: bigint[] }[]>`
     SELECT seq, item_keys FROM touched ORDER BY seq LIMIT 200`;
   const keys = new Set<bigint>();
   const seqs: bigint[] = [];
   for (const { seq, item_keys } of rows) {
-    if (seqs.length > 0 && keys.size + item_keys.length > ITEMS_PER_PASS) break;
+    if (seqs.length > 0 && keys.size + item_keys.length > most) break;
     for (const key of item_keys) keys.add(key);
     seqs.push(seq);
   }
