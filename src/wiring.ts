@@ -21,7 +21,7 @@ import { createPostgresPopularityReader } from './adapters/postgres/postgres-pop
 import { createPostgresRankingStore } from './adapters/postgres/postgres-ranking-store.ts';
 import { createPostgresRecorder } from './adapters/postgres/postgres-recorder.ts';
 import { createPostgresRejectedStore } from './adapters/postgres/postgres-rejected-store.ts';
-import { holdWhileAnswering } from './adapters/postgres/postgres-probe.ts';
+import { askOnce, holdWhileAnswering } from './adapters/postgres/postgres-probe.ts';
 import { createSchemaCheck } from './adapters/postgres/postgres-schema-check.ts';
 import { createPostgresStandings } from './adapters/postgres/postgres-standings.ts';
 import { createPostgresWriteProgress } from './adapters/postgres/postgres-write-progress.ts';
@@ -86,7 +86,7 @@ export async function createPorts(config: Config, options: WiringOptions): Promi
       popularity: createPostgresPopularityReader(database),
       standings: createPostgresStandings({ database }),
       maintenance: createPostgresMaintenance(database),
-      probes: [...postgresProbes(config, database, logger), ...queue.probes, ...store.probes],
+      probes: [...postgresProbes(config, database, options), ...queue.probes, ...store.probes],
       close: () => open.drain(),
     };
   } catch (error) {
@@ -181,11 +181,15 @@ async function openStore(config: Config, { logger, metrics }: WiringOptions): Pr
   };
 }
 
-function postgresProbes(config: Config, database: Database, logger: Logger): ReadinessProbe[] {
+function postgresProbes(
+  config: Config,
+  database: Database,
+  { role, logger }: Pick<WiringOptions, 'role' | 'logger'>,
+): ReadinessProbe[] {
   const probe = (name: string, required: boolean, find: () => Promise<string | null>): ReadinessProbe => ({
     name,
     required,
-    check: holdWhileAnswering(find, () => database.primarySilentMs()),
+    check: role === 'command' ? askOnce(find) : holdWhileAnswering(find, () => database.primarySilentMs()),
   });
   const checkSchema = createSchemaCheck({ database, logger, known: () => migrationNames(findMigrationsDir()) });
   const probes = [

@@ -1,6 +1,6 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { UnavailableError } from '../../runtime/errors.ts';
-import { holdWhileAnswering } from './postgres-probe.ts';
+import { askOnce, holdWhileAnswering } from './postgres-probe.ts';
 
 const never = (): Promise<never> => new Promise(() => undefined);
 
@@ -32,4 +32,16 @@ it('is not well before the first answer, and says at once what is no matter of w
   expect(await probeOf([never], () => 100)()).toBe('has not answered yet');
   const denied = async (): Promise<never> => Promise.reject(new Error('permission denied'));
   expect(await probeOf([denied], () => 100)()).toBe('permission denied');
+});
+
+it('asked once it waits for the answer, however slow', async () => {
+  vi.useFakeTimers();
+  try {
+    const asked = askOnce(() => new Promise((resolve) => setTimeout(resolve, 10_000, null)))();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(await asked).toBeNull();
+  } finally {
+    vi.useRealTimers();
+  }
+  expect(await askOnce(away)()).toBe('no connection in time');
 });

@@ -32,6 +32,11 @@ export function holdWhileAnswering(
   };
 }
 
+/** For who asks once: a command that begins on a busy machine waits for the answer. Never rejects. */
+export function askOnce(find: () => Promise<string | null>): () => Promise<string | null> {
+  return () => find().catch(wordsOf);
+}
+
 function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : 'failed';
 }
