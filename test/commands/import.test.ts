@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../servers/create-test-database.ts';
 import { query } from '../servers/query.ts';
 import { testDirectory } from '../servers/test-run.ts';
+import { SOURCES } from './command-root.ts';
 import { runCommand, type FinishedCommand } from './run-command.ts';
 
 let database: TestDatabase;
@@ -27,7 +28,7 @@ it('bad rows are named by line, the others imported, and the exit is 1', async (
     'itemId,userId,type,occurredAt\ngood,ann,VIEW,2006-04-07 17:08\ngood,ann,VIEW,never\nbad,ann\n',
     '--create-items',
   );
-  expect(outcome.exitCode).toBe(1);
+  expect(outcome.exitCode, outcome.stderr).toBe(1);
   expect(outcome.stderr).toContain('rows.csv:3: occurredAt "never" is no time\n');
   expect(outcome.stderr).toContain('rows.csv:4: has 2 fields, the header has 4\n');
   expect(outcome.stdout).toMatch(/rows\.csv: 3 rows \(.*\): 1 stored, 2 bad\n/);
@@ -70,6 +71,28 @@ it('a hidden item is a bad row also where unknown ones are made', async () => {
   expect(outcome.exitCode).toBe(1);
   expect(outcome.stderr).toContain('rows.csv:2: item "gone" is hidden\n');
   expect(outcome.stdout).toMatch(/rows\.csv: 2 rows \(.*\): 1 stored, 1 bad\n/);
+});
+
+it('the demo catalogue is a file of items like any other, and importing it again changes nothing', async () => {
+  const books = join(SOURCES, 'src/demo/books.csv');
+  for (let times = 0; times < 2; times += 1) {
+    const outcome = await runCommand('import', { DATABASE_URL: database.url }, ['--items', books]);
+    expect(outcome).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/books\.csv: 200 rows \(.*\): 200 stored, 0 bad\n/),
+    });
+  }
+  const stored = await query(
+    database.url,
+    "SELECT id, title, category, attributes FROM items WHERE id ~ '^[0-9]+$' ORDER BY id::integer",
+  );
+  expect(stored).toHaveLength(200);
+  expect(stored[0]).toMatchObject({
+    id: '1',
+    title: 'The Hunger Games (The Hunger Games, #1)',
+    category: null,
+    attributes: { authors: 'Suzanne Collins', year: 2008, language: 'eng' },
+  });
 });
 
 it.each([
