@@ -6,6 +6,7 @@ import { testQueue } from '../servers/test-queue.ts';
 import { query } from '../servers/query.ts';
 import { waitFor } from '../servers/wait-for.ts';
 import { SOURCES } from './command-root.ts';
+import { pasteIntoShell, readmeBlock } from './readme-blocks.ts';
 import { runCommand } from './run-command.ts';
 import { graphql, startCommand, type RunningCommand } from './start-command.ts';
 
@@ -43,6 +44,12 @@ describe('npm start with nothing set', () => {
       body: query ?? '',
     });
     expect(await response.json()).toMatchObject({ data: { popularItems: { nodes: [{ rank: 1 }, {}, {}] } } });
+  });
+
+  it('says that it is ready as the README shows it', async () => {
+    const [shown = '', answer] = (await readmeBlock('', 'curl')).split('\n');
+    const command = shown.replace('$ ', '').replace('http://127.0.0.1:4000', start.url);
+    expect(await pasteIntoShell(command)).toBe(answer);
   });
 
   it('warns that development identity believes everybody', () => {

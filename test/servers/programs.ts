@@ -35,6 +35,7 @@ export const PARTS = {
   },
   kubectl: { program: 'kubectl', package: 'kubernetes-client', name: 'kubectl' },
   script: { program: 'script', package: 'bsdutils', name: 'script, of util-linux' },
+  curl: { program: 'curl', package: 'curl', name: 'curl' },
   faketime: { program: 'faketime', package: 'faketime', name: 'faketime, with its libfaketime' },
   chromium: { program: 'chromium', package: 'chromium', name: 'Chromium' },
   locust: { program: 'locust', package: 'python3-locust', name: 'Locust 2.12 or newer, with Python 3.11 or newer' },
