@@ -15,6 +15,7 @@ const SYSTEMS = [
 const ALONE = [
   'deploy/prometheus/faults.integration.test.ts',
   'deploy/stack/stack.integration.test.ts',
+  'test/commands/npm-start.test.ts',
   'test/faults/quick-timed.test.ts',
 ];
 const CODE = '{src,worker,bench,deploy,scripts,examples}';

@@ -25,10 +25,11 @@ export async function startCommand(
   name: string,
   env: Readonly<Record<string, string>>,
   root: string = commandRoot(),
+  [program, ...args]: readonly [string, ...string[]] = [process.execPath, 'scripts/launch.mjs', name],
 ): Promise<RunningCommand> {
   const port = Number(env['PORT'] ?? (await freePort()));
   const metricsPort = Number(env['METRICS_PORT'] ?? (await freePort()));
-  const child = spawn(process.execPath, ['scripts/launch.mjs', name], {
+  const child = spawn(program, args, {
     cwd: root,
     env: commandEnvironment({ PORT: String(port), METRICS_PORT: String(metricsPort), ...env }),
     stdio: ['ignore', 'pipe', 'pipe'],
