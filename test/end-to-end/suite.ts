@@ -1,6 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newInteractionId } from '../../src/interactions/interaction-id.ts';
+import { readmeBlock } from '../commands/readme-blocks.ts';
+import { runCommand } from '../commands/run-command.ts';
+import { testDirectory } from '../servers/test-run.ts';
 import { as, asAdmin, ask, askUntil, type System } from './system.ts';
 
 const RECORD = `mutation ($input: RecordInteractionInput!) { recordInteraction(input: $input) {
@@ -280,6 +285,24 @@ export function describeSystem(name: string, start: () => Promise<System>): void
       const { status, body } = await ask(system, query);
       expect(status).toBe(400);
       expect(body.errors?.[0]?.extensions.code).toMatch(code);
+    });
+
+    it('rankings that are applied beside it are followed by every process within 5 s', async () => {
+      const path = join(testDirectory('rankings'), 'rankings.json');
+      await writeFile(path, await readmeBlock('json', '"bestsellers"'));
+      const applied = await runCommand('rankings', system.env, ['apply', path]);
+      expect(applied).toEqual({ exitCode: 0, stdout: 'applied: popular, bestsellers\n', stderr: '' });
+      const bestsellers = `query ($category: String!) { rankings { name }
+        popularItems(ranking: "bestsellers", category: $category) { window nodes { people item { id } } } }`;
+      const expected = {
+        rankings: [{ name: 'popular' }, { name: 'bestsellers' }],
+        popularItems: { window: null, nodes: [{ people: 1, item: { id: item(2) } }] },
+      };
+      await askUntil(
+        () => ask(system, bestsellers, { category }),
+        (answer) => JSON.stringify(answer) === JSON.stringify(expected),
+        5_000,
+      );
     });
   });
 }

@@ -3,6 +3,7 @@ import { createPostgresItemStore } from '../../src/adapters/postgres/postgres-it
 import { createPostgresPopularityReader } from '../../src/adapters/postgres/postgres-popularity-reader.ts';
 import { createPostgresRankingStore } from '../../src/adapters/postgres/postgres-ranking-store.ts';
 import { createPostgresStandings } from '../../src/adapters/postgres/postgres-standings.ts';
+import type { Ranking } from '../../src/popularity/ranking.ts';
 import { createTestDatabase } from '../servers/create-test-database.ts';
 import { createRecording, entries, interaction } from '../recording/fixture.ts';
 
@@ -47,7 +48,7 @@ test('of many equals the first by id are served, down to the last, as leaders di
   }
 });
 
-test('a ranking that changed is answered by its new recipe at once, before its standings are summed again', async () => {
+test('a ranking that came or changed is answered by its recipe at once, and has standings after one pass like any other', async () => {
   await using recording = await createRecording(await createTestDatabase(), ids);
   const { database } = recording.migrated;
   const store = createPostgresRankingStore(database);
@@ -55,12 +56,21 @@ test('a ranking that changed is answered by its new recipe at once, before its s
   await recording.recorder.record(entries(interaction({ itemId: 'item-00' })));
   await createPostgresStandings({ database }).refresh();
   const before = await store.list();
-  await store.replaceAll(
-    before.map((ranking) => (ranking.name === 'trending' ? { ...ranking, halfLifeHours: 48 } : ranking)),
-  );
+  const came: Ranking = {
+    name: 'came',
+    description: 'x',
+    counts: 'events',
+    weights: new Map([['VIEW', 2]]),
+    window: 'DAY',
+    halfLifeHours: null,
+  };
+  await store.replaceAll([
+    ...before.map((ranking) => (ranking.name === 'trending' ? { ...ranking, halfLifeHours: 48 } : ranking)),
+    came,
+  ]);
   for (const ranking of await store.list()) {
     const page = await reader.standings(ranking, ranking.window, null, null, DEPTH);
-    expect(page === null, ranking.name).toBe(ranking.name === 'trending');
+    expect(page === null, ranking.name).toBe(['trending', 'came'].includes(ranking.name));
   }
   await createPostgresStandings({ database }).refresh();
   const [trending] = (await store.list()).filter(({ name }) => name === 'trending');
@@ -68,6 +78,9 @@ test('a ranking that changed is answered by its new recipe at once, before its s
   const [first] = (await reader.standings(trending, null, null, null, DEPTH))?.items ?? [];
   expect(first?.score).toBeGreaterThan(0.9);
   expect(first?.score).toBeLessThanOrEqual(1);
+  expect((await reader.standings(came, 'DAY', null, null, DEPTH))?.items).toMatchObject([
+    { itemId: 'item-00', score: 2 },
+  ]);
 });
 
 test('of two workers one refreshes and the other leaves it to them', async () => {
