@@ -99,14 +99,19 @@ test('what another has refreshed just now is left, unless more is waiting', asyn
   await using recording = await createRecording(await createTestDatabase(), ids);
   const { database } = recording.migrated;
   const record = () => recording.recorder.record(entries(interaction({ itemId: 'item-00' })));
-  const [one, other] = [createPostgresStandings({ database }), createPostgresStandings({ database })];
+  let nowMs = Date.now();
+  const now = (): number => nowMs;
+  const [one, other] = [createPostgresStandings({ database, now }), createPostgresStandings({ database, now })];
   await one.refresh();
   await record();
   expect(await other.refresh(60_000)).toMatchObject({ led: false, more: false, touchedItems: 0 });
+  nowMs += 1;
   expect(await other.refresh(1)).toMatchObject({ led: true, touchedItems: 1 });
   // More rows than one pass takes: the standings' time stands still until all are in.
   for (let batch = 0; batch < 201; batch += 1) await record();
-  expect(await one.refresh()).toMatchObject({ led: true, more: true });
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  expect(await other.refresh(20)).toMatchObject({ led: true, more: false });
+  const completeAtMs = nowMs;
+  nowMs += 1;
+  expect(await one.refresh()).toMatchObject({ led: true, more: true, asOf: new Date(completeAtMs) });
+  nowMs += 1;
+  expect(await other.refresh(2)).toMatchObject({ led: true, more: false, asOf: new Date(nowMs) });
 });
