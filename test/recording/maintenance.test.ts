@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { createPostgresMaintenance } from '../../src/adapters/postgres/postgres-partitions.ts';
+import { UnavailableError } from '../../src/runtime/errors.ts';
 import { createTestDatabase } from '../servers/create-test-database.ts';
 import { createRecording, entries, interaction, type Recording } from './fixture.ts';
 
@@ -41,6 +42,16 @@ test('a month older than is kept goes with its raw interactions, and what they c
   expect(await rollups()).toEqual(counted);
   expect(await recording.sql('SELECT type FROM reactions WHERE since_id IS NOT NULL')).toEqual([{ type: 'LIKE' }]);
   expect(await maintenance.dropPartitions(30)).toEqual([]);
+});
+
+test('what comes late for a month that was dropped is recorded when it is tried again', async () => {
+  await using recording = await createRecording(await createTestDatabase(), ['a']);
+  const lateBatch = () => entries(interaction({ atMs: Date.now() - 70 * DAY_MS }));
+  await recording.recorder.record(lateBatch());
+  await createPostgresMaintenance(recording.migrated.database).dropPartitions(30);
+  const late = lateBatch();
+  await expect(recording.recorder.record(late)).rejects.toThrow(UnavailableError);
+  expect(await recording.recorder.record(late)).toMatchObject({ recorded: 1, rejected: [] });
 });
 
 test('every month of a span gets its partitions before anything falls in it, from several workers at once', async () => {

@@ -36,6 +36,13 @@ export function isFaultOfRows(error: unknown): boolean {
   return /^2[23]/.test(sqlState(error) ?? '') || codesOf(error).some((code) => ROW_FAULTS_PRISMA.has(code));
 }
 
+/** The month of a row was dropped after it was seen made. Postgres tells it from a broken constraint in its words only. */
+export function isMissingPartition(error: unknown): boolean {
+  return (
+    sqlState(error) === '23514' && messagesOf(error).some((message) => message.includes('no partition of relation'))
+  );
+}
+
 /** The five characters Postgres gave, wherever the driver adapter has put them. */
 export function sqlState(error: unknown): string | undefined {
   return codesOf(error).find((code) => /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code) && !/^P\d{4}$/.test(code));

@@ -14,6 +14,8 @@ export function oldestMinute(nowMs: number): number {
 export interface Partitions {
   /** Every month that one of these times (ms since the epoch) falls in has its partitions when this resolves. */
   ensureFor(times: readonly number[]): Promise<void>;
+  /** Months that were seen made may be gone. */
+  forget(): void;
 }
 
 /** Remembers which months it has seen made, so that a batch of known months costs nothing. */
@@ -34,6 +36,7 @@ export function createPartitions(database: Database): Partitions {
         made.add(month);
       }
     },
+    forget: () => made.clear(),
   };
 }
 

@@ -11,7 +11,7 @@ import {
   type RejectedEntry,
 } from '../../interactions/recorder.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
-import { isFaultOfRows, sqlState } from './postgres-errors.ts';
+import { isFaultOfRows, isMissingPartition, sqlState } from './postgres-errors.ts';
 import { PLAN_KEPT } from './named-statements.ts';
 import { plainArray, quoted } from './plain-array.ts';
 import { createPartitions, oldestMinute } from './postgres-partitions.ts';
@@ -102,6 +102,10 @@ export function createPostgresRecorder(database: Database, now: () => number = D
         return await record(batch, before);
       } catch (error) {
         if (error instanceof UnavailableError) throw error;
+        if (isMissingPartition(error)) {
+          partitions.forget();
+          throw new UnavailableError('a month was dropped meanwhile', error);
+        }
         if (isFaultOfRows(error)) throw new PoisonBatchError(error);
         // Any other answer of Postgres is about the schema or our rights; what is left is for the caller to judge.
         throw sqlState(error) === undefined ? error : new UnavailableError('Postgres refuses to record', error);
