@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newInteractionId, newInteractionIdAt } from '../../src/interactions/interaction-id.ts';
-import type { InteractionReader, ReactionRow } from '../../src/interactions/interaction-reader.ts';
+import type { FoundInteraction, InteractionReader, ReactionRow } from '../../src/interactions/interaction-reader.ts';
 import type { Interaction } from '../../src/interactions/interaction.ts';
 import type { RejectionReason } from '../../src/interactions/recorder.ts';
 import { viewerKeyOf } from '../../src/interactions/viewer-key.ts';
@@ -27,16 +27,24 @@ export function interactionReaderContract(name: string, setup: () => Promise<Int
     });
     afterAll(() => subject?.[Symbol.asyncDispose]());
 
+    async function find(id: string, viewer: string | null): Promise<FoundInteraction | null> {
+      return (await reader.find([id], viewer)).get(id) ?? null;
+    }
+
     it('finds a recorded interaction for its viewer and for any, and nothing for another', async () => {
       const viewer = newViewer();
       const [view, retraction] = [at(viewer, 0, { metadata: { a: [1, null, 'é😀'] } }), at(viewer, 1, RETRACTED_LIKE)];
       await subject.record([view, retraction]);
       for (const interaction of [view, retraction]) {
         for (const whose of [viewer, null])
-          expect(await reader.find(interaction.id, whose)).toEqual({ status: 'RECORDED', interaction });
-        expect(await reader.find(interaction.id, newViewer())).toBeNull();
+          expect(await find(interaction.id, whose)).toEqual({ status: 'RECORDED', interaction });
+        expect(await find(interaction.id, newViewer())).toBeNull();
       }
-      expect(await reader.find(newInteractionId(), null)).toBeNull();
+      expect(await find(newInteractionId(), null)).toBeNull();
+      expect([...(await reader.find([view.id, newInteractionId(), retraction.id], viewer)).keys()].toSorted()).toEqual([
+        view.id,
+        retraction.id,
+      ]);
     });
 
     it('finds a rejected one with its reason, and the recorded one where an id was used for both', async () => {
@@ -46,10 +54,10 @@ export function interactionReaderContract(name: string, setup: () => Promise<Int
       await subject.record([reused]);
       await subject.reject({ ...reused, itemId: 'b' }, 'ID_REUSED');
       const found = { status: 'REJECTED', interaction: rejected, reason: 'ITEM_NOT_FOUND' };
-      expect(await reader.find(rejected.id, viewer)).toEqual(found);
-      expect(await reader.find(rejected.id, null)).toEqual(found);
-      expect(await reader.find(rejected.id, newViewer())).toBeNull();
-      expect(await reader.find(reused.id, viewer)).toEqual({ status: 'RECORDED', interaction: reused });
+      expect(await find(rejected.id, viewer)).toEqual(found);
+      expect(await find(rejected.id, null)).toEqual(found);
+      expect(await find(rejected.id, newViewer())).toBeNull();
+      expect(await find(reused.id, viewer)).toEqual({ status: 'RECORDED', interaction: reused });
     });
 
     it('gives the recent ones of a viewer newest first, below an id, without those of hidden items', async () => {
@@ -85,7 +93,7 @@ export function interactionReaderContract(name: string, setup: () => Promise<Int
       expect(await reader.reactionsTo(viewer, [])).toEqual([]);
     });
 
-    it('gives what stands, newest giving first, of one type or any, below a giving', async () => {
+    it('gives the newest that stand, of one type or any, below a giving, and all to some items', async () => {
       const viewer = newViewer();
       const [liked, saved, other, retracted, gone, hidden] = [
         at(viewer, 1, LIKE),
@@ -97,11 +105,20 @@ export function interactionReaderContract(name: string, setup: () => Promise<Int
       ];
       await subject.record([liked, saved, other, retracted, gone, hidden, at(newViewer(), 7, LIKE)]);
       const standing = async (...[type, before, limit]: [ReactionRow['type'] | null, string | null, number]) =>
-        (await reader.standingReactions(viewer, type, before, limit)).map(({ state }) => state.sinceId);
+        (await reader.standingReactions(viewer, type, before, limit, []))
+          .flatMap(({ state }) => state.sinceId ?? [])
+          .toSorted()
+          .toReversed();
       expect(await standing(null, null, 10)).toEqual([other.id, saved.id, liked.id]);
       expect(await standing('LIKE', null, 10)).toEqual([other.id, liked.id]);
       expect(await standing(null, other.id, 1)).toEqual([saved.id]);
       expect(await standing('SAVE', saved.id, 10)).toEqual([]);
+      const besides = await reader.standingReactions(viewer, null, null, 1, ['b', 'hidden']);
+      expect(
+        sorted(besides)
+          .map(({ itemId, type }) => `${itemId} ${type}`)
+          .toSorted(),
+      ).toEqual(['b LIKE', 'b SAVE', 'c LIKE']);
     });
   });
 }
