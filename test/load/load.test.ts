@@ -98,6 +98,16 @@ it('every accepted interaction is recorded once as it was sent, those sent again
   expect(await recountRollups(databaseUrl)).toEqual([]);
 });
 
+it('a person counted in another minute than theirs is found', async () => {
+  await query(databaseUrl, 'UPDATE people SET minute = hour * 60 + (minute + 30) % 60');
+  const differences = await recountRollups(databaseUrl);
+  const [counted] = await query(databaseUrl, 'SELECT count(DISTINCT (item_key, hour, type))::int AS rows FROM people');
+  expect(differences.filter((difference) => difference.startsWith('people'))).toHaveLength(Number(counted?.['rows']));
+  expect(new Set(differences.map((difference) => difference.split(':')[0]))).toEqual(new Set(['minutes', 'people']));
+  await query(databaseUrl, 'UPDATE people SET minute = hour * 60 + (minute + 30) % 60');
+  expect(await recountRollups(databaseUrl)).toEqual([]);
+});
+
 it('a lost interaction and a count that is off by one are found', async () => {
   const [victim] = accepted().filter(({ type }) => type === 'VIEW');
   await query(databaseUrl, 'DELETE FROM interactions WHERE id = $1', [victim?.id]);
@@ -105,7 +115,7 @@ it('a lost interaction and a count that is off by one are found', async () => {
   expect(verdict).toMatchObject({ lost: 1, doubled: 0, examples: [`lost ${victim?.id}`] });
   const differences = await recountRollups(databaseUrl);
   const tables = new Set(differences.map((difference) => difference.split(':')[0]));
-  expect(tables).toEqual(new Set([...tables, 'days', 'hours', 'totals']));
+  expect(tables).toEqual(new Set([...tables, 'days', 'hours', 'minutes', 'totals']));
 });
 
 it('what is refused inside an answer of 200 is a failure, and nothing that was accepted', async () => {
