@@ -1,6 +1,6 @@
 import type { SystemUnderFault } from './system-under-fault.ts';
 import type { Ledger } from './ledger.ts';
-import type { Exchange, Traffic } from './traffic.ts';
+import type { Traffic } from './traffic.ts';
 import type { Reading } from './reading.ts';
 
 /** A line of the table: one fault, and what has to hold while and after it lasts. */
@@ -57,9 +57,4 @@ export interface RowResult {
   /** What is wrong, one line each; none when the row holds. */
   readonly failures: readonly string[];
   readonly tookSeconds: number;
-}
-
-/** Answered exchanges that began at `fromMs` or later. */
-export function answeredSince(exchanges: readonly Exchange[], fromMs: number): Exchange[] {
-  return exchanges.filter(({ startedAtMs, outcome }) => startedAtMs >= fromMs && outcome !== 'no answer');
 }

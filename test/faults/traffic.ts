@@ -16,6 +16,8 @@ export interface Exchange {
 export interface Traffic {
   /** In order of their answers. */
   readonly exchanges: readonly Exchange[];
+  /** Begun and not answered yet. */
+  readonly open: ReadonlySet<Pick<Exchange, 'startedAtMs'>>;
   /** Answers that are neither yes nor a refusal to be tried again. */
   readonly faults: readonly string[];
   /** Lets what is under way be tried to its end. */
@@ -56,6 +58,7 @@ const LAST_TRIES_MS = 20_000;
 export function startWriting(options: WriteOptions): Traffic {
   const { url, items, ledger, random, clients = 6, gapMs, byKey = false } = options;
   const exchanges: Exchange[] = [];
+  const open = new Set<Pick<Exchange, 'startedAtMs'>>();
   const faults: string[] = [];
   let stoppedAtMs = Infinity;
   const pick = <T>(from: readonly T[]): T => {
@@ -93,6 +96,8 @@ export function startWriting(options: WriteOptions): Traffic {
   async function untilAnswered(agent: Agent, batch: readonly Sent[]): Promise<boolean> {
     while (performance.now() < stoppedAtMs + LAST_TRIES_MS) {
       const startedAtMs = performance.now();
+      const opened = { startedAtMs };
+      open.add(opened);
       const exchanged = (outcome: Exchange['outcome'], retryAfter: number | null): void => {
         exchanges.push({ startedAtMs, ms: performance.now() - startedAtMs, outcome, retryAfter });
       };
@@ -100,10 +105,12 @@ export function startWriting(options: WriteOptions): Traffic {
       try {
         answer = await send(agent, batch);
       } catch {
+        open.delete(opened);
         exchanged('no answer', null);
         await delay(RETRY_MS);
         continue;
       }
+      open.delete(opened);
       if (answer.code === null && answer.status === 200 && !answer.text.includes('"code"')) {
         exchanged('accepted', null);
         for (const { id } of batch) ledger.accepted(id);
@@ -140,6 +147,7 @@ export function startWriting(options: WriteOptions): Traffic {
   const running = Promise.all(Array.from({ length: clients }, () => client()));
   return {
     exchanges,
+    open,
     faults,
     async stop() {
       stoppedAtMs = Math.min(stoppedAtMs, performance.now());

@@ -1,5 +1,6 @@
 import { waitFor } from '../../servers/wait-for.ts';
-import { answeredSince, type Arena, type Row } from '../row.ts';
+import { outcomesSince, timesSince } from '../outcomes.ts';
+import type { Arena, Row } from '../row.ts';
 
 const AWAY_MS = 30_000;
 const QUICK_MS = 2_000;
@@ -28,11 +29,11 @@ function away(
       await begin(arena);
       const begunAtMs = performance.now();
       await arena.wait((arena.isQuick ? QUICK_MS : AWAY_MS) + patienceMs);
-      const seen = answeredSince(writing.exchanges, begunAtMs);
+      const seen = await outcomesSince(writing, begunAtMs);
       await end(arena);
       const refused = seen.filter(({ outcome }) => outcome === 'refused');
       const named = refused.filter(({ retryAfter }) => retryAfter !== null && retryAfter > 0).length;
-      const worstMs = Math.max(...answeredSince(refused, begunAtMs + patienceMs).map(({ ms }) => ms));
+      const worstMs = Math.max(...timesSince(seen, begunAtMs + patienceMs));
       arena.holds(
         'refused',
         refused.length > 0 && refused.length === seen.length,

@@ -1,10 +1,10 @@
 import { connect } from 'amqplib';
 import { readFileSync } from 'node:fs';
 import { waitFor } from '../../servers/wait-for.ts';
+import { acceptsAll, outcomesSince, timesSince } from '../outcomes.ts';
 import { quantile } from '../quantile.ts';
-import { answeredSince, type Arena, type Row } from '../row.ts';
+import type { Arena, Row } from '../row.ts';
 import { QUEUE } from '../system-under-fault.ts';
-import type { Traffic } from '../traffic.ts';
 
 const STOPPED_MS = 120_000;
 const FROZEN_MS = 20_000;
@@ -34,9 +34,9 @@ export const brokerStopped: Row = {
       longestMs = Math.max(longestMs, performance.now() - fromMs);
       await arena.wait(200);
     }
-    acceptsAll(arena, writing, stoppedAtMs);
-    const times = answeredSince(writing.exchanges, stoppedAtMs).map(({ ms }) => ms);
-    const p99Ms = quantile(times, arena.nearlyAll);
+    const seen = await outcomesSince(writing, stoppedAtMs);
+    acceptsAll(arena, seen);
+    const p99Ms = quantile(timesSince(seen, stoppedAtMs), arena.nearlyAll);
     arena.tookLess(`p${arena.nearlyAll * 100} into the outbox under 100 ms`, p99Ms, P99_MS);
     arena.tookLess('recorded all the while', longestMs, BEHIND_MS);
     if (isQuick) await system.heal();
@@ -105,22 +105,17 @@ async function hangs(arena: Arena, fault: Fault): Promise<void> {
   const begunAtMs = performance.now();
   await arena.wait(arena.isQuick ? QUICK_MS : FROZEN_MS);
   const after = apiBytes(arena);
+  // Those as well who were under way when it began.
+  const seen = await outcomesSince(writing, begunAtMs - BREAKER_MS);
   await fault.end();
-  acceptsAll(arena, writing, begunAtMs);
+  acceptsAll(arena, seen);
   // What is sent once the breaker is open goes straight into the outbox.
-  const later = answeredSince(writing.exchanges, begunAtMs + BREAKER_MS).map(({ ms }) => ms);
-  const worstMs = Math.max(...answeredSince(writing.exchanges, begunAtMs - BREAKER_MS).map(({ ms }) => ms));
+  const later = timesSince(seen, begunAtMs + BREAKER_MS);
   arena.tookLess('breaker within 1 s', quantile(later, arena.nearlyAll), P99_MS * 2.5);
-  arena.tookLess('nobody waits longer', worstMs, BREAKER_MS + 500);
+  arena.tookLess('nobody waits longer', Math.max(...timesSince(seen, 0)), BREAKER_MS + 500);
   const grownBytes = after - before;
   arena.holds('memory flat', grownBytes < FLAT_BYTES, `${(grownBytes / 2 ** 20).toFixed(0)} MiB more`);
   await arena.recovers();
-}
-
-function acceptsAll(arena: Arena, writing: Traffic, fromMs: number): void {
-  const answered = answeredSince(writing.exchanges, fromMs);
-  const accepted = answered.filter(({ outcome }) => outcome === 'accepted').length;
-  arena.holds('100 % accepted', accepted > 0 && accepted === answered.length, `${accepted} of ${answered.length}`);
 }
 
 async function setWatermark({ system }: Arena, share: string): Promise<void> {

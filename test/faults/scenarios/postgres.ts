@@ -1,19 +1,22 @@
 import { query } from '../../servers/query.ts';
 import { waitFor } from '../../servers/wait-for.ts';
 import { metricOf } from '../metric-of.ts';
-import { answeredSince, type Arena, type Row } from '../row.ts';
+import { acceptsAll, outcomesSince } from '../outcomes.ts';
+import type { Arena, Row } from '../row.ts';
 
 const AWAY_MS = 30_000;
 const QUICK_MS = 2_000;
 const TERMINATE_EVERY_MS = 5_000;
 const TERMINATIONS = 6;
 
+interface Fault {
+  /** For as long as it is to last. */
+  hurt(arena: Arena): Promise<void>;
+  end(arena: Arena): Promise<unknown>;
+}
+
 /** RabbitMQ takes everything meanwhile; the worker waits, tries again ever more rarely, and goes on by itself. */
-function faulty(
-  name: string,
-  fault: string,
-  hurt: (arena: Arena, worker: { tries(): Promise<number> }) => Promise<void>,
-): Row {
+function faulty(name: string, fault: string, { hurt, end }: Fault): Row {
   return {
     name,
     fault,
@@ -23,29 +26,26 @@ function faulty(
       const writing = arena.write();
       await waitFor('the first ones', () => writing.exchanges.length > 20);
       const begunAtMs = performance.now();
-      await hurt(arena, {
-        tries: () => metricOf(system.worker.metricsUrl, 'groundswell_record_failures_total', 'kind="transient"'),
-      });
-      const seen = answeredSince(writing.exchanges, begunAtMs);
-      const accepted = seen.filter(({ outcome }) => outcome === 'accepted').length;
-      arena.holds('100 % accepted', accepted > 0 && accepted === seen.length, `${accepted} of ${seen.length}`);
+      await hurt(arena);
+      const seen = await outcomesSince(writing, begunAtMs);
+      await end(arena);
+      acceptsAll(arena, seen);
       await arena.recovers();
       arena.holds('the worker is still the same', worker.exitCode() === null, `exit code ${worker.exitCode()}`);
     },
   };
 }
 
-export const postgresStopped: Row = faulty('postgres-stopped', 'Postgres stopped', async (arena, worker) => {
-  const { postgres } = arena.system;
-  await postgres.primary.terminate();
-  await backsOff(arena, worker);
-  await postgres.primary.restart();
+export const postgresStopped: Row = faulty('postgres-stopped', 'Postgres stopped', {
+  async hurt(arena) {
+    await arena.system.postgres.primary.terminate();
+    await backsOff(arena);
+  },
+  end: ({ system }) => system.postgres.primary.restart(),
 });
 
-export const postgresTerminated: Row = faulty(
-  'postgres-backends',
-  'Postgres terminates its backends every 5 s',
-  async (arena) => {
+export const postgresTerminated: Row = faulty('postgres-backends', 'Postgres terminates its backends every 5 s', {
+  async hurt(arena) {
     for (let time = 0; time < (arena.isQuick ? 2 : TERMINATIONS); time += 1) {
       await arena.wait(arena.isQuick ? 500 : TERMINATE_EVERY_MS);
       await query(
@@ -55,28 +55,34 @@ export const postgresTerminated: Row = faulty(
       );
     }
   },
-);
+  end: () => Promise.resolve(),
+});
 
 /** As those who host it do when its disk is full or fails; reads go on. */
 export const postgresReadOnly: Row = faulty(
   'postgres-read-only',
   "Postgres' disk made read-only (by its hosts: every transaction read-only)",
-  async (arena, worker) => {
-    const set = async (value: 'on' | 'off'): Promise<void> => {
-      await query(arena.system.postgres.url, `ALTER SYSTEM SET default_transaction_read_only = ${value}`);
-      await query(arena.system.postgres.url, 'SELECT pg_reload_conf()');
-    };
-    await set('on');
-    await backsOff(arena, worker);
-    await set('off');
+  {
+    async hurt(arena) {
+      await setReadOnly(arena, 'on');
+      await backsOff(arena);
+    },
+    end: (arena) => setReadOnly(arena, 'off'),
   },
 );
 
-async function backsOff(arena: Arena, worker: { tries(): Promise<number> }): Promise<void> {
+async function setReadOnly({ system }: Arena, state: 'on' | 'off'): Promise<void> {
+  await query(system.postgres.url, `ALTER SYSTEM SET default_transaction_read_only = ${state}`);
+  await query(system.postgres.url, 'SELECT pg_reload_conf()');
+}
+
+async function backsOff(arena: Arena): Promise<void> {
   const forMs = arena.isQuick ? QUICK_MS : AWAY_MS;
-  const before = await worker.tries();
+  const countTries = (): Promise<number> =>
+    metricOf(arena.system.worker.metricsUrl, 'groundswell_record_failures_total', 'kind="transient"');
+  const before = await countTries();
   await arena.wait(forMs);
-  const tries = (await worker.tries()) - before;
+  const tries = (await countTries()) - before;
   // Two batches at a time, from 100 ms on doubling to 5 s.
   const most = 2 * (8 + forMs / 2_500);
   arena.holds('the worker backs off', tries > 0 && tries <= most, `${tries} tries in ${forMs / 1_000} s`);

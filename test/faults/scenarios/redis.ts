@@ -1,5 +1,6 @@
 import { createClient } from '@keyv/redis';
 import { waitFor } from '../../servers/wait-for.ts';
+import { timesSince } from '../outcomes.ts';
 import { quantile } from '../quantile.ts';
 import type { Arena, Row } from '../row.ts';
 
@@ -89,10 +90,6 @@ export const redis: readonly Row[] = FAULTS.map(({ name, fault, begin, end }) =>
     arena.tookLess('none hangs', worstMs, HANGS_MS);
   },
 }));
-
-function timesSince(exchanges: readonly { startedAtMs: number; ms: number }[], fromMs: number): number[] {
-  return exchanges.flatMap(({ startedAtMs, ms }) => (startedAtMs >= fromMs ? [ms] : []));
-}
 
 /** Bytes; 0: no limit. Nothing is evicted to make room: writes are refused. */
 async function setMemory({ system }: Arena, bytes: string): Promise<void> {
