@@ -1,6 +1,8 @@
 import { connect } from 'amqplib';
 import { readFileSync } from 'node:fs';
+import { occurredAtMs } from '../../../src/interactions/interaction-id.ts';
 import { waitFor } from '../../servers/wait-for.ts';
+import { metricOf } from '../metric-of.ts';
 import { acceptsAll, outcomesSince, timesSince } from '../outcomes.ts';
 import { quantile } from '../quantile.ts';
 import type { Arena, Row } from '../row.ts';
@@ -27,6 +29,7 @@ export const brokerStopped: Row = {
     if (isQuick) for (const { rabbitmq } of Object.values(system.links)) rabbitmq.refuse();
     else await system.rabbitmq.terminate();
     const stoppedAtMs = performance.now();
+    const checkOutbox = await watchOutbox(arena);
     let longestMs = 0;
     while (performance.now() < stoppedAtMs + (isQuick ? QUICK_MS : STOPPED_MS)) {
       const accepted = arena.ledger.counts().accepted;
@@ -37,6 +40,7 @@ export const brokerStopped: Row = {
     }
     const seen = await outcomesSince(writing, begunAtMs);
     acceptsAll(arena, seen);
+    await checkOutbox();
     const p99Ms = quantile(timesSince(seen, begunAtMs), arena.nearlyAll);
     arena.tookLess(`p${arena.nearlyAll * 100} into the outbox under 100 ms`, p99Ms, P99_MS);
     arena.tookLess('recorded all the while', longestMs, BEHIND_MS);
@@ -117,6 +121,23 @@ async function hangs(arena: Arena, fault: Fault): Promise<void> {
   const grownBytes = after - before;
   arena.holds('memory flat', grownBytes < FLAT_BYTES, `${(grownBytes / 2 ** 20).toFixed(0)} MiB more`);
   await arena.recovers();
+}
+
+/** What it gives holds what was accepted since against where the API says that it went. */
+async function watchOutbox({ system, ledger, holds }: Arena): Promise<() => Promise<void>> {
+  const count = (queue: string): Promise<number> =>
+    metricOf(system.api.metricsUrl, 'groundswell_published_total', `queue="${queue}"`);
+  const before = { outbox: await count('outbox'), rabbitmq: await count('rabbitmq') };
+  // By the clock that ids are made of.
+  const fromMs = Date.now();
+  return async () => {
+    const accepted = ledger.acceptedIds().filter((id) => occurredAtMs(id) >= fromMs).length;
+    const outbox = (await count('outbox')) - before.outbox;
+    const rabbitmq = (await count('rabbitmq')) - before.rabbitmq;
+    // The outbox has more: what was sent again, and what is accepted while this is asked.
+    const isAllThere = accepted > 0 && outbox >= accepted && rabbitmq === 0;
+    holds('all of them into the outbox', isAllThere, `${accepted}, ${rabbitmq} elsewhere`);
+  };
 }
 
 async function setWatermark({ system }: Arena, share: string): Promise<void> {
