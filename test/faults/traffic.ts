@@ -34,6 +34,8 @@ export interface WriteOptions {
   readonly gapMs: number;
   /** The id goes as Idempotency-Key, singles only. */
   readonly byKey?: boolean;
+  /** Some of what was accepted is sent once more. Not set: true. */
+  readonly resends?: boolean;
 }
 
 const ONE = `mutation ($input: RecordInteractionInput!) {
@@ -56,7 +58,7 @@ const LAST_TRIES_MS = 20_000;
  * same id, as apps do, and some of what was accepted too, as phones do whose answer got lost.
  */
 export function startWriting(options: WriteOptions): Traffic {
-  const { url, items, ledger, random, clients = 6, gapMs, byKey = false } = options;
+  const { url, items, ledger, random, clients = 6, gapMs, byKey = false, resends = true } = options;
   const exchanges: Exchange[] = [];
   const open = new Set<Pick<Exchange, 'startedAtMs'>>();
   const faults: string[] = [];
@@ -87,7 +89,7 @@ export function startWriting(options: WriteOptions): Traffic {
       const batch = next();
       for (const interaction of batch) ledger.sent(interaction);
       const isAccepted = await untilAnswered(agent, batch);
-      if (isAccepted && random() < SHARES.again) await untilAnswered(agent, batch);
+      if (isAccepted && resends && random() < SHARES.again) await untilAnswered(agent, batch);
       await delay(random() * gapMs);
     }
     agent.destroy();

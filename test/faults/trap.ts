@@ -9,6 +9,8 @@ export type TrapFactory = () => Trap;
 const NEVER = (): boolean => false;
 /** The worker's one large statement: by its text, or by the name that a connection knows it by once it has had the text. */
 const INSERT = /INSERT INTO interactions|insert_interactions/;
+/** What begins a transaction. */
+const BEGIN = 'BEGIN';
 /** What ends its transaction; Postgres says so by the same word. */
 const COMMIT = /COMMIT/;
 /** Class 60 (basic), method 80 (ack), as AMQP 0-9-1 has them on the wire. */
@@ -48,6 +50,28 @@ export const beforeCommitIsKnown: TrapFactory = () => {
 
 /** The worker knows, RabbitMQ does not. */
 export const beforeAck: TrapFactory = () => ({ toServer: createFinder(BASIC_ACK), toProgram: NEVER });
+
+/** As `factory` makes them; `onSprung` gets what the program has sent since it last began a transaction. */
+export function withTransaction(factory: TrapFactory, onSprung: (sent: string) => void): TrapFactory {
+  return () => {
+    const trap = factory();
+    let sent = '';
+    return {
+      toServer(chunk) {
+        sent += chunk.toString('latin1');
+        sent = sent.slice(Math.max(0, sent.lastIndexOf(BEGIN)));
+        const isSprung = trap.toServer(chunk);
+        if (isSprung) onSprung(sent);
+        return isSprung;
+      },
+      toProgram(chunk) {
+        const isSprung = trap.toProgram(chunk);
+        if (isSprung) onSprung(sent);
+        return isSprung;
+      },
+    };
+  };
+}
 
 /** Also finds what is cut in two by the chunks. */
 function createFinder(wanted: RegExp): (chunk: Buffer) => boolean {
