@@ -18,7 +18,7 @@ const BASIC_ACK = /\0<\0P/;
 /** Above what any of these is long. */
 const CUT = 40;
 
-/** Received, nothing sent to Postgres that writes. */
+/** Received: of the interactions nothing is written. Their reactions are locked, and what came by the outbox is taken from it. */
 export const beforeInsert: TrapFactory = () => ({ toServer: createFinder(INSERT), toProgram: NEVER });
 
 /** The statement has run, its transaction is open. */
