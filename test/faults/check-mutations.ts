@@ -13,13 +13,14 @@ export async function checkMutations(seed: number, only: readonly string[]): Pro
     const copy = copyPackage();
     const file = join(copy, mutation.file);
     writeFileSync(file, mutated(readFileSync(file, 'utf8'), mutation));
-    const { exitCode, said } = await runRow(copy, mutation.row, seed);
+    const { exitCode, failures, table } = await runRow(copy, mutation.row, seed);
     rmSync(copy, { recursive: true, force: true });
-    const isNoticed = exitCode === 1 && said.includes('FAILS') && mutation.because.test(said);
+    // The table names every condition, met or missed: what failed is said beside it.
+    const isNoticed = exitCode === 1 && failures.includes('FAILS') && mutation.because.test(failures);
     if (!isNoticed) survived += 1;
     const verdict = isNoticed
       ? `missed by ${mutation.row}`
-      : `NOT MISSED by ${mutation.row} (exit ${exitCode})\n${said}`;
+      : `NOT MISSED by ${mutation.row} (exit ${exitCode})\n${failures}${table}`;
     process.stdout.write(`without ${mutation.line}: ${verdict}\n`);
   }
   process.stdout.write(`${mutations.length - survived} of ${mutations.length} safety lines have a witness\n`);
@@ -41,11 +42,11 @@ function runRow(
   cwd: string,
   row: Mutation['row'],
   seed: number,
-): Promise<{ readonly exitCode: number | null; readonly said: string }> {
+): Promise<{ readonly exitCode: number | null; readonly failures: string; readonly table: string }> {
   const args = ['scripts/launch.mjs', 'faults', '--quick', '--only', row, '--seed', String(seed)];
   return new Promise((resolve) => {
     const child = execFile(process.execPath, args, { cwd }, (_, stdout, stderr) => {
-      resolve({ exitCode: child.exitCode, said: `${stderr}${stdout}` });
+      resolve({ exitCode: child.exitCode, failures: stderr, table: stdout });
     });
   });
 }
