@@ -3,11 +3,14 @@ import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { packageRoot } from '../../src/runtime/package-root.ts';
 import { testDirectory } from '../servers/test-run.ts';
+import type { FaultOptions } from './options.ts';
 import { MUTATIONS, mutated, type Mutation } from './mutations.ts';
+import { describeRun, writeReport } from './report.ts';
 
 /** Takes away one safety line after the other, each in a copy of the package. Whether every one was noticed. */
-export async function checkMutations(seed: number, only: readonly string[]): Promise<boolean> {
+export async function checkMutations({ seed, only, report }: FaultOptions): Promise<boolean> {
   const mutations = MUTATIONS.filter(({ row }) => only.length === 0 || only.includes(row));
+  const run = describeRun(seed, 'each row in its short form');
   let survived = 0;
   for (const mutation of mutations) {
     const copy = copyPackage();
@@ -23,7 +26,9 @@ export async function checkMutations(seed: number, only: readonly string[]): Pro
       : `NOT MISSED by ${mutation.row} (exit ${exitCode})\n${failures}${table}`;
     process.stdout.write(`without ${mutation.line}: ${verdict}\n`);
   }
-  process.stdout.write(`${mutations.length - survived} of ${mutations.length} safety lines have a witness\n`);
+  const text = `${mutations.length - survived} of ${mutations.length} safety lines have their witness. ${run}`;
+  process.stdout.write(`${text}\n`);
+  if (report) writeReport('safety lines', text);
   return survived === 0;
 }
 

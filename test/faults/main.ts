@@ -1,10 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
-import { join } from 'node:path';
-import { packageRoot } from '../../src/runtime/package-root.ts';
 import { provision } from '../servers/provision.ts';
 import { checkMutations } from './check-mutations.ts';
 import { parseOptions, USAGE, type FaultOptions } from './options.ts';
+import { describeRun, writeReport } from './report.ts';
 import { runRow } from './run-row.ts';
 import type { RowResult } from './row.ts';
 import { ROWS } from './scenarios/rows.ts';
@@ -12,8 +9,6 @@ import { startSystemUnderFault } from './system-under-fault.ts';
 import { table } from './table.ts';
 
 const EXIT_USAGE = 64;
-const BEGIN = '<!-- table -->';
-const END = '<!-- end of table -->';
 
 /** `npm run test:faults`: 0 when every row held, 1 when one did not. */
 async function main(): Promise<void> {
@@ -31,29 +26,15 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   await provision();
   if (options.mutations) {
-    process.exitCode = (await checkMutations(options.seed, options.only)) ? 0 : 1;
+    process.exitCode = (await checkMutations(options)) ? 0 : 1;
     return;
   }
+  const run = describeRun(options.seed, options.isQuick ? 'each row in its short form' : 'each row in full');
   const results = await runRows(options);
-  const text = `${table(results)}\n\n${describe(options)}`;
+  const text = `${table(results)}\n\n${run}`;
   process.stdout.write(`${text}\n`);
-  if (options.report) writeReport(text);
+  if (options.report) writeReport('table', text);
   process.exitCode = results.every(({ failures }) => failures.length === 0) ? 0 : 1;
-}
-
-function describe({ seed, isQuick }: FaultOptions): string {
-  const day = new Date().toISOString().slice(0, 10);
-  const machine = `${cpus().length} cores, Node ${process.versions.node}`;
-  return `Seed ${seed}, ${isQuick ? 'each row in its short form' : 'each row in full'}, ${day}, ${machine}.`;
-}
-
-/** Between the two marks. */
-function writeReport(text: string): void {
-  const file = join(packageRoot(), 'docs/reliability.md');
-  const page = readFileSync(file, 'utf8');
-  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (from === -1 || to === -1) throw new Error(`${file} has lost the marks of its table`);
-  writeFileSync(file, `${page.slice(0, from)}${BEGIN}\n\n${text}\n\n${page.slice(to)}`);
 }
 
 async function runRows(options: FaultOptions): Promise<RowResult[]> {

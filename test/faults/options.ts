@@ -7,7 +7,7 @@ export interface FaultOptions {
   readonly isQuick: boolean;
   /** Names of rows; none: all. */
   readonly only: readonly string[];
-  /** The table goes into docs/reliability.md as well. */
+  /** What comes of it goes into docs/reliability.md as well. */
   readonly report: boolean;
   /** Takes away one safety line after the other in place of the rows. */
   readonly mutations: boolean;
@@ -18,7 +18,7 @@ export const USAGE = `npm run test:faults [-- OPTIONS]
   --quick       each row in its short form, as CI runs them
   --seed N      repeats a run (a new one if left out)
   --only NAME   this row alone; may be given again
-  --report      puts the table into docs/reliability.md
+  --report      puts the table, or the count of safety lines, into docs/reliability.md
   --mutations   takes away one safety line after the other; each time a row must fail
 `;
 
