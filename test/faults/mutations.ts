@@ -60,6 +60,19 @@ export const MUTATIONS: readonly Mutation[] = [
     because: /miscounted/,
   },
   {
+    // What comes again is folded once more and changes nothing; a reaction given again is another interaction.
+    line: 'only what changes a reaction',
+    file: RECORD_SQL,
+    edits: [
+      {
+        find: 'SELECT item_key, type, old_since_id, since_id FROM refolded',
+        replace: 'SELECT item_key, type, NULL::uuid AS old_since_id, since_id FROM refolded',
+      },
+    ],
+    row: 'many-workers',
+    because: /miscounted/,
+  },
+  {
     line: 'confirm before answer',
     file: QUEUE,
     edits: [
