@@ -21,7 +21,14 @@ export interface Arena {
   readonly items: readonly string[];
   readonly ledger: Ledger;
   /** Writes until the end of the row, unless stopped before. */
-  write(options?: { url?: string; clients?: number; gapMs?: number; byKey?: boolean; resends?: boolean }): Traffic;
+  write(options?: {
+    url?: string;
+    clients?: number;
+    gapMs?: number;
+    byKey?: boolean;
+    large?: boolean;
+    resends?: boolean;
+  }): Traffic;
   read(options?: { url?: string; clients?: number; gapMs?: number }): Reading;
   /** The fault is over: resolves once every part is ready and all that was accepted until now is recorded. */
   recovers(): Promise<void>;

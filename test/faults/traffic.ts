@@ -34,6 +34,8 @@ export interface WriteOptions {
   readonly gapMs: number;
   /** The id goes as Idempotency-Key, singles only. */
   readonly byKey?: boolean;
+  /** In bulk alone, each with all the metadata that it may have: `LARGE_BYTES` a request. */
+  readonly large?: boolean;
   /** Some of what was accepted is sent once more. Not set: true. */
   readonly resends?: boolean;
 }
@@ -48,6 +50,10 @@ const TYPES = ['VIEW', 'VIEW', 'VIEW', 'LIKE', 'LIKE', 'SAVE', 'COMMENT', 'SHARE
 /** Few, so that they meet on their own reactions again and again. */
 const PEOPLE = 40;
 const BULK = 10;
+const LARGE_BULK = 25;
+/** 4 KiB as JSON. */
+const METADATA = 'x'.repeat(4_094);
+export const LARGE_BYTES = LARGE_BULK * 4_096;
 const SHARES = { bulk: 0.1, retraction: 0.05, again: 0.02 };
 const RETRY_MS = 100;
 /** So long after the stop it is still tried to get an answer. */
@@ -58,7 +64,7 @@ const LAST_TRIES_MS = 20_000;
  * same id, as apps do, and some of what was accepted too, as phones do whose answer got lost.
  */
 export function startWriting(options: WriteOptions): Traffic {
-  const { url, items, ledger, random, clients = 6, gapMs, byKey = false, resends = true } = options;
+  const { url, items, ledger, random, clients = 6, gapMs, byKey = false, large = false, resends = true } = options;
   const exchanges: Exchange[] = [];
   const open = new Set<Pick<Exchange, 'startedAtMs'>>();
   const faults: string[] = [];
@@ -72,9 +78,9 @@ export function startWriting(options: WriteOptions): Traffic {
   function next(): Sent[] {
     const viewer = `person-${Math.floor(random() * PEOPLE)}`;
     const draw = random();
-    const retraction = !byKey && draw < SHARES.retraction;
-    const count = !byKey && !retraction && draw < SHARES.retraction + SHARES.bulk ? BULK : 1;
-    return Array.from({ length: count }, () => ({
+    const retraction = !byKey && !large && draw < SHARES.retraction;
+    const isBulk = !byKey && !retraction && draw < SHARES.retraction + SHARES.bulk;
+    return Array.from({ length: large ? LARGE_BULK : isBulk ? BULK : 1 }, () => ({
       id: newInteractionId(),
       viewer,
       item: pick(items),
@@ -141,7 +147,8 @@ export function startWriting(options: WriteOptions): Traffic {
         { agent, headers: { ...headers, 'idempotency-key': first.id } },
       );
     }
-    const inputs = batch.map(({ id, item, type }) => ({ id, itemId: item, type }));
+    const metadata = large ? { metadata: METADATA } : {};
+    const inputs = batch.map(({ id, item, type }) => ({ id, itemId: item, type, ...metadata }));
     if (batch.length > 1) return ask(url, { query: MANY, variables: { inputs } }, { agent, headers });
     return ask(url, { query: first.retraction ? RETRACT : ONE, variables: { input: inputs[0] } }, { agent, headers });
   }
