@@ -8,6 +8,8 @@ const AWAY_MS = 20_000;
 const QUICK_MS = 1_500;
 const WELL_MS = { quick: 1_500, full: 10_000 };
 const SLOWER_MS = 25;
+/** The slowest is one read, with Redis and without: a collection of garbage or the turn of another process meets one of the two. */
+const CHANCE_MS = 25;
 const HANGS_MS = 2_000;
 const WARM = 40;
 
@@ -87,6 +89,10 @@ export const redis: readonly Row[] = FAULTS.map(({ name, fault, begin, end }) =>
     const worstMs = Math.max(...hurtMs);
     arena.holds('no error', during.faults.length === 0 && hurtMs.length > 0, `${hurtMs.length} reads`);
     arena.tookLess(`p${arena.nearlyAll * 100} of reads at most 25 ms slower`, slowerMs, SLOWER_MS);
+    if (!isQuick) {
+      const slowestSlowerMs = worstMs - Math.max(...wellMs);
+      arena.tookLess('the slowest at most 50 ms slower', slowestSlowerMs, SLOWER_MS + CHANCE_MS);
+    }
     arena.tookLess('none hangs', worstMs, HANGS_MS);
   },
 }));
