@@ -37,21 +37,24 @@ async function startWorker(more: Record<string, string> = {}): Promise<RunningCo
   return worker;
 }
 
+function messageOf(n: number): Buffer {
+  return encodeMessage({
+    id: newInteractionId(),
+    itemId: 'a',
+    viewer: viewerKeyOf({ deviceId: `device-${n}` }),
+    type: 'VIEW',
+    retraction: false,
+    metadata: null,
+    acceptedAtMs: Date.now(),
+  });
+}
+
 /** One interaction a message, confirmed. */
 async function publish(count: number): Promise<void> {
   const connection = await connect(broker.url);
   const channel = await connection.createConfirmChannel();
   for (let n = 0; n < count; n += 1) {
-    const body = encodeMessage({
-      id: newInteractionId(),
-      itemId: 'a',
-      viewer: viewerKeyOf({ deviceId: `device-${n}` }),
-      type: 'VIEW',
-      retraction: false,
-      metadata: null,
-      acceptedAtMs: Date.now(),
-    });
-    channel.sendToQueue(broker.queue, body, { persistent: true, contentType: 'application/json' });
+    channel.sendToQueue(broker.queue, messageOf(n), { persistent: true, contentType: 'application/json' });
   }
   await channel.waitForConfirms();
   await connection.close();
@@ -86,6 +89,30 @@ it('a worker that is stopped amid load leaves nothing that was handed out before
   expect(left, 'the load went on').toBeGreaterThan(0);
   expect(redelivered).toBe(0);
   expect((await recorded()) + left).toBe(MESSAGES);
+});
+
+it('nor does one that is stopped amid an even trickle, which leaves the queue no quiet moment', async () => {
+  const connection = await connect(broker.url);
+  const channel = await connection.createConfirmChannel();
+  let sent = 0;
+  let trickle: NodeJS.Timeout | undefined;
+  for (let stops = 0; stops < 3; stops += 1) {
+    await using worker = await startWorker();
+    trickle ??= setInterval(() => {
+      channel.sendToQueue(broker.queue, messageOf(sent), { persistent: true, contentType: 'application/json' });
+      sent += 1;
+    }, 5);
+    const before = await recorded();
+    await waitFor('it to record', async () => (await recorded()) > before, { everyMs: 5 });
+    worker.signal('SIGTERM');
+    expect(await worker.ended()).toBe(0);
+  }
+  clearInterval(trickle);
+  await channel.waitForConfirms();
+  await connection.close();
+  const { left, redelivered } = await takeAll();
+  expect(redelivered).toBe(0);
+  expect((await recorded()) + left).toBe(sent);
 });
 
 it('a second signal ends a worker at once that cannot finish its batch, and the next one records it', async () => {

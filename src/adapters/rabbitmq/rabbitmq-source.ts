@@ -16,7 +16,9 @@ import { declareTopology, onScratchChannel } from './rabbitmq-topology.ts';
 
 const CANCEL_DEADLINE_MS = 1_000;
 /** Longer than a message is on its way. */
-const DRY_LOOK_MS = 20;
+const DRY_LOOK_MS = 10;
+/** Messages that come too evenly to leave such a moment, 75 a second and more, fill the default prefetch within it. */
+const RUN_DRY_MS = 4_000;
 const DECLARE_DEADLINE_MS = 2_000;
 /** After a partition began to be served here, and again while there is more than one: whether others should have some. */
 const FIRST_REBALANCE_MS = 200;
@@ -231,7 +233,8 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
   async function runDry(subscription: Subscription, current: Consumer): Promise<void> {
     subscription.held ??= [];
     let seen = -1;
-    while (consumer === current && !isClosed && unacknowledged(subscription) < current.prefetch) {
+    const untilMs = performance.now() + RUN_DRY_MS;
+    while (consumer === current && unacknowledged(subscription) < current.prefetch && performance.now() < untilMs) {
       const { messageCount } = await onScratchChannel(current.connection, (channel) =>
         channel.checkQueue(subscription.queue),
       );
@@ -289,7 +292,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
         await runDry(subscription, current);
         await current.channel.cancel(subscription.tag);
       });
-      await withDeadline(Promise.all(cancelled), CANCEL_DEADLINE_MS, 'RabbitMQ').catch(() => undefined);
+      await withDeadline(Promise.all(cancelled), RUN_DRY_MS + CANCEL_DEADLINE_MS, 'RabbitMQ').catch(() => undefined);
       isClosed = true;
     },
     async close() {
