@@ -37,7 +37,7 @@ const CACHE_DEADLINE_MS = 20;
 const OUTBOX_POLL_MS = 25;
 const OUTBOX_FALLBACK_POLL_MS = 250;
 /** After a confirm that did not come in time: a client is refused within a second when both are away. */
-const OUTBOX_FALLBACK_DEADLINE_MS = 450;
+const OUTBOX_FALLBACK_DEADLINE_MS = 400;
 
 export interface WiringOptions {
   readonly logger: Logger;

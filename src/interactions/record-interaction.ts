@@ -32,7 +32,7 @@ export interface RecordInteractionOptions {
 }
 
 /** Who had to wait for a Postgres that hangs is answered within a second all the same. */
-const HUNG_ANSWER_MS = 950;
+const HUNG_ANSWER_MS = 900;
 
 export function createRecordInteraction(options: RecordInteractionOptions): RecordInteraction {
   const { queue, pending, known, maxAgeDays, clock } = options;

@@ -5,8 +5,6 @@ import type { Arena, Row } from '../row.ts';
 const AWAY_MS = 30_000;
 const QUICK_MS = 2_000;
 const REFUSED_MS = 1_000;
-/** The first who meet a broker that hangs wait for its deadline, and then for Postgres'. */
-const BREAKER_MS = 1_600;
 
 /** Neither can take anything: clients are told so, and when to try again. */
 function away(
@@ -14,7 +12,6 @@ function away(
   fault: string,
   begin: (arena: Arena) => Promise<void>,
   end: (arena: Arena) => Promise<void>,
-  patienceMs = 0,
 ): Row {
   return {
     name,
@@ -28,12 +25,12 @@ function away(
       });
       await begin(arena);
       const begunAtMs = performance.now();
-      await arena.wait((arena.isQuick ? QUICK_MS : AWAY_MS) + patienceMs);
+      await arena.wait(arena.isQuick ? QUICK_MS : AWAY_MS);
       const seen = await outcomesSince(writing, begunAtMs);
       await end(arena);
       const refused = seen.filter(({ outcome }) => outcome === 'refused');
       const named = refused.filter(({ retryAfter }) => retryAfter !== null && retryAfter > 0).length;
-      const worstMs = Math.max(...timesSince(seen, begunAtMs + patienceMs));
+      const worstMs = Math.max(...timesSince(seen, begunAtMs));
       arena.holds(
         'refused',
         refused.length > 0 && refused.length === seen.length,
@@ -73,5 +70,4 @@ export const bothFrozen: Row = away(
     system.rabbitmq.resume();
     system.postgres.primary.resume();
   },
-  BREAKER_MS,
 );
