@@ -43,6 +43,12 @@ export function describeSystem(name: string, start: () => Promise<System>): void
         asAdmin,
       );
       expect(added.body).toMatchObject({ data: { upsertItems: { userErrors: [] } } });
+      // A replica may not have them yet.
+      await askUntil(
+        () => counts(0),
+        (data) => data['item'] !== null,
+        5_000,
+      );
     });
     afterAll(() => system[Symbol.asyncDispose]());
 
