@@ -17,8 +17,10 @@ import { declareTopology, onScratchChannel } from './rabbitmq-topology.ts';
 const CANCEL_DEADLINE_MS = 1_000;
 /** Longer than a message is on its way. */
 const DRY_LOOK_MS = 10;
-/** Messages that come too evenly to leave such a moment, 75 a second and more, fill the default prefetch within it. */
+/** From some 60 messages a second on, the default prefetch is full within it. */
 const RUN_DRY_MS = 4_000;
+/** Until it is known how fast they come. */
+const RATE_MS = 100;
 const DECLARE_DEADLINE_MS = 2_000;
 /** After a partition began to be served here, and again while there is more than one: whether others should have some. */
 const FIRST_REBALANCE_MS = 200;
@@ -227,19 +229,27 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
   }
 
   /**
-   * What a quorum queue has sent when its consumer is cancelled does not all arrive, and comes again. So nothing is acknowledged,
-   * until there is no more to send, or as much is out as may be.
+   * What a quorum queue sends while its consumer is being cancelled, some milliseconds, does not arrive, and comes again. So nothing
+   * is acknowledged until as much is out as may be: then it sends nothing. Where messages come too seldom for that, until there is no
+   * more to send: the next one is not likely within those milliseconds.
    */
   async function runDry(subscription: Subscription, current: Consumer): Promise<void> {
     subscription.held ??= [];
     let seen = -1;
-    const untilMs = performance.now() + RUN_DRY_MS;
-    while (consumer === current && unacknowledged(subscription) < current.prefetch && performance.now() < untilMs) {
+    const first = unacknowledged(subscription);
+    const sinceMs = performance.now();
+    const fills = (out: number, tookMs: number): boolean =>
+      tookMs < RATE_MS || first + ((out - first) * RUN_DRY_MS) / tookMs >= current.prefetch;
+    while (
+      consumer === current &&
+      unacknowledged(subscription) < current.prefetch &&
+      performance.now() - sinceMs < RUN_DRY_MS
+    ) {
       const { messageCount } = await onScratchChannel(current.connection, (channel) =>
         channel.checkQueue(subscription.queue),
       );
       const out = unacknowledged(subscription);
-      if (messageCount === 0 && out === seen) return;
+      if (messageCount === 0 && out === seen && !fills(out, performance.now() - sinceMs)) return;
       seen = out;
       await delay(DRY_LOOK_MS);
     }
