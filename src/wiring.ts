@@ -47,6 +47,8 @@ export interface WiringOptions {
   readonly statementTimeoutMs?: number;
   /** On the embedded Postgres: `server` is the one that serves from the folder, a `command` works beside it. */
   readonly role: 'server' | 'command';
+  /** Its probes are asked once, before its work, and not by whoever watches a process that goes on. */
+  readonly runsOnce?: boolean;
 }
 
 /** Chooses every part by what is configured: the one place where adapters are named. */
@@ -184,12 +186,12 @@ async function openStore(config: Config, { logger, metrics }: WiringOptions): Pr
 function postgresProbes(
   config: Config,
   database: Database,
-  { role, logger }: Pick<WiringOptions, 'role' | 'logger'>,
+  { runsOnce = false, logger }: Pick<WiringOptions, 'runsOnce' | 'logger'>,
 ): ReadinessProbe[] {
   const probe = (name: string, required: boolean, find: () => Promise<string | null>): ReadinessProbe => ({
     name,
     required,
-    check: role === 'command' ? askOnce(find) : holdWhileAnswering(find, () => database.primarySilentMs()),
+    check: runsOnce ? askOnce(find) : holdWhileAnswering(find, () => database.primarySilentMs()),
   });
   const checkSchema = createSchemaCheck({ database, logger, known: () => migrationNames(findMigrationsDir()) });
   const probes = [

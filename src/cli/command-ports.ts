@@ -17,6 +17,7 @@ export async function withPorts(work: (ports: Ports, config: Config) => Promise<
     logger: createLogger('fatal', 'command'),
     metrics: createMetrics(),
     role: 'command',
+    runsOnce: true,
   });
   try {
     for (const probe of ports.probes.filter(({ required }) => required)) {
