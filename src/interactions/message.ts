@@ -32,12 +32,8 @@ export function messageText({ id, itemId, viewer, type, retraction, metadata, ac
 /** Never throws. Fields it does not know are ignored, so that an older worker can read a newer minor change. */
 export function decodeMessage(body: Uint8Array): DecodedMessage {
   if (body.byteLength > MAX_MESSAGE_BYTES) return invalid(`${body.byteLength} bytes, at most ${MAX_MESSAGE_BYTES}`);
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(utf8.decode(body));
-  } catch {
-    return invalid('not JSON in UTF-8');
-  }
+  const parsed = parseBody(body);
+  if (parsed === undefined) return invalid('not JSON in UTF-8');
   if (!isRecord(parsed)) return invalid('not a JSON object');
   const { v } = parsed;
   if (typeof v !== 'number' || !Number.isInteger(v) || v < 1) return invalid('no version');
@@ -60,16 +56,20 @@ export function decodeMessage(body: Uint8Array): DecodedMessage {
 
 /** Who sent a message and when it was accepted, though a newer version wrote it that cannot be read here; else null. */
 export function senderOf(body: Uint8Array): Pick<Interaction, 'viewer' | 'acceptedAtMs'> | null {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(utf8.decode(body));
-  } catch {
-    return null;
-  }
+  const parsed = parseBody(body);
   if (!isRecord(parsed)) return null;
   const { viewer, at } = parsed;
   if (typeof viewer !== 'string' || !UUID.test(viewer)) return null;
   return typeof at === 'number' && Number.isSafeInteger(at) && at >= 0 ? { viewer, acceptedAtMs: at } : null;
+}
+
+/** Undefined when it is no JSON in UTF-8. */
+function parseBody(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8.decode(body));
+  } catch {
+    return undefined;
+  }
 }
 
 const TRACEPARENT = ',"traceparent":"';

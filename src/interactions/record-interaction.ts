@@ -59,7 +59,6 @@ export function createRecordInteraction(options: RecordInteractionOptions): Reco
   return {
     async record(viewer, inputs, options = {}) {
       const nowMs = clock();
-      const startedMs = performance.now();
       let { withinMs: leftMs = Infinity } = options;
       const results = inputs.map((input) => parseInteraction(input, viewer, nowMs, maxAgeDays));
       const unseen: string[] = [];
@@ -67,8 +66,9 @@ export function createRecordInteraction(options: RecordInteractionOptions): Reco
         if (result.ok && !known.has(result.interaction.itemId)) unseen.push(result.interaction.itemId);
       }
       if (unseen.length > 0) {
+        const askedMs = performance.now();
         const visible = await lookUp(unseen, options.span ?? null);
-        if (known.hangs()) leftMs = Math.min(leftMs, HUNG_ANSWER_MS - (performance.now() - startedMs));
+        if (known.hangs()) leftMs = Math.min(leftMs, HUNG_ANSWER_MS - (performance.now() - askedMs));
         for (const [index, result] of results.entries()) {
           const input = inputs[index];
           if (!result.ok || input === undefined) continue;

@@ -27,17 +27,16 @@ export function createNamedStatements(timeoutMs: number | null = null): NamedSta
       // While a pool asks, it does not listen: without a listener the end of the connection would be that of the process.
       const hear = (): void => undefined;
       client.on('error', hear);
-      client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid', (error: Error | null, result) => {
+      const finish = (error: Error | null): void => {
         client.off('error', hear);
-        if (error !== null) return done(error);
+        done(error ?? undefined);
+      };
+      client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid', (error: Error | null, result) => {
+        if (error !== null) return finish(error);
         // A pooler tells its clients numbers of its own.
         isDirect = isDirect !== false && result.rows[0]?.pid === Reflect.get(client, 'processID');
-        if (!isDirect || timeoutMs === null) return done();
-        client.on('error', hear);
-        return client.query(`SET statement_timeout = ${timeoutMs}`, (fault: Error | null) => {
-          client.off('error', hear);
-          done(fault ?? undefined);
-        });
+        if (!isDirect || timeoutMs === null) return finish(null);
+        return client.query(`SET statement_timeout = ${timeoutMs}`, finish);
       });
     },
     nameOf({ sql }) {
