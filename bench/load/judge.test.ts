@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { conclude } from './conclude.ts';
 import type { LedgerVerdict } from './compare-ledger.ts';
 import { judge } from './judge.ts';
+import type { LoadOutcome } from './outcome.ts';
 import { report } from './report.ts';
 import type { Scenario } from './run-scenario.ts';
 import { summary } from './summary.ts';
@@ -112,24 +113,30 @@ it('a peer that could not be measured makes it 1', () => {
   });
 });
 
+/** Of one system, without saturation. */
+const outcomeOf = (scenario: Scenario): LoadOutcome => ({
+  options: {
+    users: 1,
+    seconds: 1,
+    spawnRate: 1,
+    locustWorkers: 1,
+    peer: 'none',
+    history: 1,
+    saturationSeconds: 0,
+    report: '',
+  },
+  at: new Date(0),
+  machine: 'a machine',
+  loadBefore: 0,
+  systems: [{ title: 'Groundswell', scenario, verdicts: judge(scenario), saturation: null }],
+});
+
 it('report and summary mark the promise that was broken, and no other', () => {
-  const scenario = { ...WELL, ledger: { ...ledger, lost: 3 } };
-  const outcome = {
-    options: {
-      users: 1,
-      seconds: 1,
-      spawnRate: 1,
-      locustWorkers: 1,
-      peer: 'none',
-      history: 1,
-      saturationSeconds: 0,
-      report: '',
-    },
-    at: new Date(0),
-    machine: 'a machine',
-    loadBefore: 0,
-    systems: [{ title: 'Groundswell', scenario, verdicts: judge(scenario), saturation: null }],
-  } as const;
+  const outcome = outcomeOf({ ...WELL, ledger: { ...ledger, lost: 3 } });
   expect(report(outcome).match(/class="missed">[^<]*/g)).toEqual(['class="missed">3']);
   expect(summary(outcome).match(/.*MISSED.*/g)).toEqual(['| accepted and not recorded | 0 | 3 | MISSED |']);
+});
+
+it('CPU times have no column for a saturation that was not measured', () => {
+  expect(summary(outcomeOf(WELL))).toContain('| CPU seconds of | users |\n| --- | --- |\n| API | 1.0 |\n');
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { escape } from './chart.ts';
 import { claim, compare } from './comparison.ts';
-import { CPU_HEADER, cpuTable } from './cpu-table.ts';
+import { cpuTable } from './cpu-table.ts';
 import type { LoadOutcome, SystemOutcome } from './outcome.ts';
 import { scaleOf, scenarioCharts } from './scenario-charts.ts';
 import { serverSide } from './server-side.ts';
@@ -40,12 +40,13 @@ ${table(
 )}
 <h2>Where the CPU went</h2>
 <div class="side">${systems
-    .map((system) =>
-      table(
-        CPU_HEADER,
-        cpuTable(system).map((row) => row.map(escape)),
-      ),
-    )
+    .map((system) => {
+      const { header, rows } = cpuTable(system);
+      return table(
+        header,
+        rows.map((row) => row.map(escape)),
+      );
+    })
     .join('')}</div>
 ${systems.map(details).join('\n')}
 </html>

@@ -1,5 +1,5 @@
 import { claim, compare } from './comparison.ts';
-import { CPU_HEADER, cpuTable } from './cpu-table.ts';
+import { cpuTable } from './cpu-table.ts';
 import type { LoadOutcome } from './outcome.ts';
 import { serverSide } from './server-side.ts';
 
@@ -36,7 +36,10 @@ export function summary(outcome: LoadOutcome): string {
       serverSide(ours.scenario).map(({ what, client, server }) => [what, client, server]),
     ),
     '',
-    ...systems.flatMap((system) => [...table(CPU_HEADER, cpuTable(system)), '']),
+    ...systems.flatMap((system) => {
+      const { header, rows } = cpuTable(system);
+      return [...table(header, rows), ''];
+    }),
     `Plots over ${options.seconds} seconds: \`report.html\` beside this file. How it is measured: docs/load-testing.md.`,
     '',
   ].join('\n');
