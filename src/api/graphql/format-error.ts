@@ -1,5 +1,5 @@
 import { unwrapResolverError } from '@apollo/server/errors';
-import type { GraphQLFormattedError } from 'graphql';
+import { GraphQLError, isValueNode, type GraphQLFormattedError } from 'graphql';
 import { PublicError, UnavailableError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { traceFieldsOf } from './operation-trace.ts';
@@ -36,6 +36,10 @@ export function createFormatError(logger: Logger, production: boolean): FormatEr
     }
     if (typeof code === 'string' && code !== 'INTERNAL_SERVER_ERROR') {
       return { ...formatted, extensions: extensionsOf(code, undefined) };
+    }
+    // Such as null in a nullable variable with a default: valid, so graphql-js finds out only when the field is executed.
+    if (cause instanceof GraphQLError && cause.nodes?.some(isValueNode) === true) {
+      return { ...formatted, extensions: extensionsOf('BAD_USER_INPUT', undefined) };
     }
     logger.error({ error: cause, ...traceFieldsOf(error) }, 'a request failed');
     return {

@@ -143,10 +143,28 @@ describe('popularItems', () => {
     ['DateTime', 'asOf', {}],
     ['PopularityWindow', 'window', 'YEAR'],
     ['[InteractionType!]', 'types', ['HATE']],
+    ['Int = 3', 'first', null],
+    ['String = "popular"', 'ranking', null],
   ])('a %s variable for %s of %j is BAD_USER_INPUT', async (type, argument, value) => {
     const answer = await api.ask(`query ($x: ${type}) { popularItems(${argument}: $x) { ranking } }`, {
       variables: { x: value },
     });
+    expect(answer.errors.map(({ code }) => code)).toEqual(['BAD_USER_INPUT']);
+    expect(answer.status).toBe(400);
+  });
+
+  it('null in a variable with a default is BAD_USER_INPUT for a directive as well', async () => {
+    const answer = await api.ask('query ($x: Boolean = true) { popularItems { ranking @include(if: $x) } }', {
+      variables: { x: null },
+    });
+    expect(answer.errors.map(({ code }) => code)).toEqual(['BAD_USER_INPUT']);
+    expect(answer.status).toBe(400);
+  });
+
+  it('a variable nested too deep to be written as JSON is BAD_USER_INPUT', async () => {
+    let deep: unknown[] = [];
+    for (let depth = 0; depth < 100_000; depth += 1) deep = [deep];
+    const answer = await api.ask('query ($x: Int) { popularItems(first: $x) { ranking } }', { variables: { x: deep } });
     expect(answer.errors.map(({ code }) => code)).toEqual(['BAD_USER_INPUT']);
     expect(answer.status).toBe(400);
   });

@@ -71,7 +71,15 @@ export function createResponseCache(options: {
   return async (request) => {
     const listener = (await plugin.requestDidStart?.(request)) ?? {};
     return {
-      find: async (context) => (await listener.responseForOperation?.(context)) ?? null,
+      async find(context) {
+        try {
+          return (await listener.responseForOperation?.(context)) ?? null;
+        } catch (error) {
+          // Variables nested deeper than JSON.stringify goes have no key, and fit no argument: execution says which.
+          if (error instanceof RangeError) return null;
+          throw error;
+        }
+      },
       async finish(context) {
         if (context.metrics.responseCacheHit === true) {
           hits.inc();
