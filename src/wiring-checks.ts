@@ -1,4 +1,5 @@
 import type { Config } from './config.ts';
+import { messageOf } from './runtime/errors.ts';
 import type { Finding } from './runtime/finding.ts';
 import type { Logger } from './runtime/logger.ts';
 import { grantRights } from './adapters/postgres/postgres-grants.ts';
@@ -65,7 +66,7 @@ async function* examineDatabase(config: Config, logger: Logger): AsyncGenerator<
   try {
     postgres = await openPostgres(config, { role: 'command', logger });
   } catch (error) {
-    yield { part, ok: false, text: error instanceof Error ? error.message : 'does not start' };
+    yield { part, ok: false, text: messageOf(error) };
     return;
   }
   try {
@@ -103,7 +104,7 @@ async function examineMigrations(url: string): Promise<Finding> {
     const newer = unknown.length === 0 ? '' : `, and ${unknown.length} of a newer version, which this one can work on`;
     return { part, ok: true, text: `all applied${newer}` };
   } catch (error) {
-    return { part, ok: false, text: error instanceof Error ? error.message : 'cannot be read' };
+    return { part, ok: false, text: messageOf(error) };
   }
 }
 

@@ -8,7 +8,7 @@ import {
   type RecordResult,
   type RejectedEntry,
 } from '../src/interactions/recorder.ts';
-import { UnavailableError } from '../src/runtime/errors.ts';
+import { UnavailableError, asError } from '../src/runtime/errors.ts';
 import type { Logger } from '../src/runtime/logger.ts';
 import type { Metrics } from '../src/runtime/metrics.ts';
 import type { InHand } from './in-hand.ts';
@@ -172,8 +172,4 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
     const known = entries.flatMap(({ interaction }) => interaction ?? []);
     if (known.length > 0) void pending.remove(known);
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
+import { messageOf } from '../../src/runtime/errors.ts';
 import { testDirectory } from '../../test/servers/test-run.ts';
 import { provision } from '../../test/servers/provision.ts';
 import { conclude } from './conclude.ts';
@@ -25,7 +26,7 @@ async function main(): Promise<void> {
   try {
     options = parseOptions(process.argv.slice(2));
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    process.stderr.write(`${messageOf(error)}\n\n${USAGE}`);
     process.exitCode = EXIT_USAGE;
     return;
   }

@@ -1,4 +1,4 @@
-import { DeadlineError } from '../runtime/errors.ts';
+import { DeadlineError, asError, messageOf } from '../runtime/errors.ts';
 
 export interface Guard {
   /** As `work` does within the deadline; rejects at once while the breaker is open. */
@@ -30,7 +30,7 @@ export function createGuard(options: GuardOptions): Guard {
   function failed(error: unknown): void {
     failuresInARow += 1;
     if (fault !== null || failuresInARow < failuresToOpen || closed) return;
-    fault = error instanceof Error ? error.message : String(error);
+    fault = messageOf(error);
     options.onChange(fault);
     probeLater();
   }
@@ -83,7 +83,7 @@ function callWithin<T>(work: () => Promise<T>, deadlineMs: number, what: string)
       },
       (error: unknown) => {
         if (timer !== undefined) clearTimeout(timer);
-        reject(error instanceof Error ? error : new Error(String(error)));
+        reject(asError(error));
       },
     );
   });

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { parseRankings, rankingsToJson, type ParsedRankings } from '../popularity/parse-rankings.ts';
+import { messageOf } from '../runtime/errors.ts';
 import { exitOnStartFault } from '../runtime/start-fault.ts';
 import { exitWithUsage, withPorts } from './command-ports.ts';
 
@@ -57,12 +58,12 @@ async function readRankings(path: string): Promise<ParsedRankings> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    return { ok: false, faults: [`cannot be read: ${error instanceof Error ? error.message : String(error)}`] };
+    return { ok: false, faults: [`cannot be read: ${messageOf(error)}`] };
   }
   try {
     return parseRankings(JSON.parse(text));
   } catch (error) {
-    return { ok: false, faults: [`is not JSON: ${error instanceof Error ? error.message : String(error)}`] };
+    return { ok: false, faults: [`is not JSON: ${messageOf(error)}`] };
   }
 }
 
@@ -70,7 +71,7 @@ function readArguments() {
   try {
     return parseArgs({ allowPositionals: true, options: { help: { type: 'boolean', short: 'h' } } });
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { RejectionReason } from '../interactions/recorder.ts';
 import type { RejectedFilter, RejectedRow, RejectedStore } from '../interactions/rejected-store.ts';
+import { messageOf } from '../runtime/errors.ts';
 import { exitOnStartFault } from '../runtime/start-fault.ts';
 import { exitWithUsage, withPorts } from './command-ports.ts';
 
@@ -105,7 +106,7 @@ function readArguments() {
       },
     });
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 

@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { messageOf } from '../runtime/errors.ts';
 import { ImportFileError } from './import-file-error.ts';
 
 export interface BadRowFile {
@@ -16,10 +17,7 @@ export function openBadRowFile(path: string): BadRowFile {
   try {
     file = openSync(path, 'w');
   } catch (error) {
-    throw new ImportFileError(
-      `${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
-      error,
-    );
+    throw new ImportFileError(`${path} cannot be written: ${messageOf(error)}`, error);
   }
   let waiting = '';
 

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { INTERACTION_TYPES, type InteractionType } from '../interactions/interaction.ts';
+import { messageOf } from '../runtime/errors.ts';
 import { INTERACTION_FIELDS, ITEM_FIELDS, parseColumnMapping, type ColumnMapping } from './columns.ts';
 import { parseCondition, type Condition } from './where.ts';
 
@@ -113,7 +114,7 @@ function readOptions(args: readonly string[]) {
       },
     }).values;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 

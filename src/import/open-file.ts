@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { messageOf } from '../runtime/errors.ts';
 import { bunzip2 } from './bunzip2.ts';
 import { ImportFileError } from './import-file-error.ts';
 
@@ -52,7 +53,7 @@ function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ENOENT') return 'does not exist';
   if (code === 'EACCES' || code === 'EPERM') return 'may not be read by this user';
-  return `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+  return `cannot be read: ${messageOf(error)}`;
 }
 
 async function* decompress(source: Readable, compression: Compression, path: string): AsyncGenerator<Uint8Array> {
@@ -60,7 +61,7 @@ async function* decompress(source: Readable, compression: Compression, path: str
     yield* throughDecompressor(source, compression);
   } catch (error) {
     const damaged =
-      compression === 'none' ? reasonOf(error) : `is cut off or damaged (${compression}: ${textOf(error)})`;
+      compression === 'none' ? reasonOf(error) : `is cut off or damaged (${compression}: ${messageOf(error)})`;
     throw new ImportFileError(`${path} ${damaged}`, error);
   } finally {
     source.destroy();
@@ -73,8 +74,4 @@ function throughDecompressor(source: Readable, compression: Compression): AsyncI
   const gunzip = createGunzip();
   source.on('error', (error) => gunzip.destroy(error));
   return source.pipe(gunzip);
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

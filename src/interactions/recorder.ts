@@ -1,3 +1,4 @@
+import { messageOf } from '../runtime/errors.ts';
 import type { Interaction } from './interaction.ts';
 
 export type RejectionReason = 'INVALID_MESSAGE' | 'NEWER_VERSION' | 'ITEM_NOT_FOUND' | 'ID_REUSED' | 'RECORD_FAILED';
@@ -37,7 +38,7 @@ export class PoisonBatchError extends Error {
   readonly code = 'POISON_BATCH';
 
   constructor(cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    super(messageOf(cause), { cause });
     this.name = 'PoisonBatchError';
   }
 }

@@ -1,4 +1,4 @@
-import { DeadlineError } from './errors.ts';
+import { DeadlineError, asError } from './errors.ts';
 
 /** For one piece of work. */
 export interface Deadline {
@@ -30,7 +30,7 @@ export function createDeadline(deadlineMs: number, what: string): Deadline {
           },
           (error: unknown) => {
             clearTimeout(timer);
-            reject(error instanceof Error ? error : new Error(String(error)));
+            reject(asError(error));
           },
         );
       }),

@@ -32,3 +32,18 @@ export class DeadlineError extends UnavailableError {
     this.name = 'DeadlineError';
   }
 }
+
+/** What an error says, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // A refused connection to a name with several addresses: one error for each, and no message of its own.
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join(', ');
+  // `fetch` says only that it failed.
+  if (error instanceof TypeError && error.cause instanceof Error) return messageOf(error.cause);
+  return error.message || ('code' in error ? String(error.code) : error.name);
+}
+
+/** For who may reject with errors only. */
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

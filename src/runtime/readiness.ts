@@ -1,4 +1,5 @@
 import { withDeadline } from './deadline.ts';
+import { messageOf } from './errors.ts';
 
 /** One part of a process that can be asked whether it works. */
 export interface ReadinessCheck {
@@ -46,9 +47,7 @@ export function createReadiness(options: ReadinessOptions): Readiness {
 
   async function ask(part: ReadinessCheck) {
     const { name, required } = part;
-    const problem = await withDeadline(part.check(), deadlineMs, name).catch((error: unknown) =>
-      error instanceof Error ? error.message : String(error),
-    );
+    const problem = await withDeadline(part.check(), deadlineMs, name).catch(messageOf);
     return { name, required, ready: problem === null, problem };
   }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '../runtime/errors.ts';
 import { parseMetrics, type MetricSample } from './prometheus-text.ts';
 import type { Looked } from './part-gauges.ts';
 
@@ -21,7 +22,7 @@ export async function lookAtProcess(origin: string): Promise<Looked<ProcessGauge
       value: { samples: parseMetrics(metrics.text), ready: ready.status === 200, problems: problemsOf(report) },
     };
   } catch (error) {
-    return { up: false, fault: reasonOf(error) };
+    return { up: false, fault: messageOf(error) };
   }
 }
 
@@ -40,11 +41,4 @@ function problemsOf(report: unknown): string[] {
     return [`${'name' in part ? String(part.name) : 'a part'}: ${part.problem}`];
   });
   return [...draining, ...problems];
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join(', ');
-  return cause instanceof Error ? cause.message : error.message;
 }

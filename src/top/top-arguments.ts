@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { messageOf } from '../runtime/errors.ts';
 
 export const TOP_USAGE = `npm run top -- [--metrics URL ...] [--interval SECONDS] [--once] [--json]
 
@@ -58,6 +59,6 @@ function readOptions(argv: readonly string[]) {
       },
     }).values;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../src/runtime/errors.ts';
 import { provision } from '../servers/provision.ts';
 import { checkMutations } from './check-mutations.ts';
 import { parseOptions, USAGE, type FaultOptions } from './options.ts';
@@ -21,7 +22,7 @@ async function main(): Promise<void> {
       ROWS.map(({ name }) => name),
     );
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    process.stderr.write(`${messageOf(error)}\n\n${USAGE}`);
     process.exitCode = EXIT_USAGE;
     return;
   }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../runtime/errors.ts';
 import type { Finding } from '../../runtime/finding.ts';
 
 const DEADLINE_MS = 3_000;
@@ -18,8 +19,6 @@ export async function examineCollector(url: string, headers: Readonly<Record<str
     if (response.ok) return { part, ok: true, text: `takes traces; answers in ${tookMs} ms` };
     return { part, ok: false, text: `answers ${response.status} to an export of traces` };
   } catch (error) {
-    const { cause } = error instanceof Error ? error : {};
-    const reason = cause instanceof Error && cause.message !== '' ? cause : error;
-    return { part, ok: false, text: reason instanceof Error ? reason.message : 'cannot be reached' };
+    return { part, ok: false, text: messageOf(error) };
   }
 }

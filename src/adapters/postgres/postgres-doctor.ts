@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { messageOf } from '../../runtime/errors.ts';
 import type { Finding } from '../../runtime/finding.ts';
 import { connectForChecks } from './postgres-session.ts';
 import { isBelow } from '../version-floor.ts';
@@ -57,7 +58,7 @@ export async function examinePostgres({ part, url, replicaMaxLagMs }: PostgresEx
     return {
       part,
       ok: false,
-      text: `cannot be reached: ${reason(error)}; check the URL, the network and the password`,
+      text: `cannot be reached: ${messageOf(error)}; check the URL, the network and the password`,
     };
   }
 }
@@ -122,9 +123,4 @@ async function pgBouncerVersion(url: string): Promise<string | null> {
   } finally {
     await client.end().catch(() => undefined);
   }
-}
-
-function reason(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(reason).join(', ');
-  return error instanceof Error ? error.message : String(error);
 }

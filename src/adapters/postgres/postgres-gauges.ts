@@ -1,3 +1,4 @@
+import { messageOf } from '../../runtime/errors.ts';
 import type { Looked, PrimaryGauges } from '../../top/part-gauges.ts';
 import { MAX_COUNT } from '../../top/part-gauges.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
@@ -81,14 +82,9 @@ function createGauge<T>(url: string, read: (session: CheckSession) => Promise<T>
       } catch (error) {
         // Not waited for: a server that hangs does not say goodbye.
         void close();
-        return { up: false, fault: reasonOf(error) };
+        return { up: false, fault: messageOf(error) };
       }
     },
     close,
   };
-}
-
-function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ');
-  return error instanceof Error ? error.message : String(error);
 }

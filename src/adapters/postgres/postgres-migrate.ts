@@ -6,6 +6,7 @@ import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-util
 import type { MigrationList } from '@prisma/schema-engine-wasm/schema_engine_bg';
 import pg from 'pg';
 import { z } from 'zod';
+import { messageOf } from '../../runtime/errors.ts';
 import { packageRoot } from '../../runtime/package-root.ts';
 import { loadSchemaEngine } from './postgres-schema-engine.ts';
 import { readSchemaVersion, type SchemaVersion } from './postgres-schema-version.ts';
@@ -159,7 +160,7 @@ function isThere(rows: unknown): boolean {
 
 function toMigrationError(error: unknown, fault: ScriptFault | null): MigrationError {
   if (error instanceof MigrationError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (fault === null) return new MigrationError(`migrations could not be applied: ${message}`, error);
   const name = /migration_name="([^"]+)"/.exec(message)?.[1] ?? '(unknown)';
   const where = fault.line === null ? '' : `, line ${fault.line}`;

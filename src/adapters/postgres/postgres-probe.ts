@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { UnavailableError } from '../../runtime/errors.ts';
+import { UnavailableError, messageOf } from '../../runtime/errors.ts';
 
 /** A look that takes longer waits for a connection. */
 const SLOW_MS = 500;
@@ -20,7 +20,7 @@ export function holdWhileAnswering(
     try {
       last = await find();
     } catch (error) {
-      if (silentMs() >= SILENT_MS || !(error instanceof UnavailableError)) last = wordsOf(error);
+      if (silentMs() >= SILENT_MS || !(error instanceof UnavailableError)) last = messageOf(error);
     }
     return last;
   }
@@ -34,9 +34,5 @@ export function holdWhileAnswering(
 
 /** For who asks once: a command that begins on a busy machine waits for the answer. Never rejects. */
 export function askOnce(find: () => Promise<string | null>): () => Promise<string | null> {
-  return () => find().catch(wordsOf);
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'failed';
+  return () => find().catch(messageOf);
 }

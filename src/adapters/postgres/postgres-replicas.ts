@@ -1,3 +1,4 @@
+import { messageOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
@@ -99,14 +100,14 @@ function createMember(client: PrismaClient, index: number, { maxLagMs, logger, m
     fault: () => fault,
     isWell: () => fault === null,
     takeOut(reason: unknown): void {
-      become(`${name}: ${reason instanceof Error ? reason.message : String(reason)}`);
+      become(`${name}: ${messageOf(reason)}`);
     },
     async probe(): Promise<void> {
       try {
         become(await withDeadline(measure(), PROBE_DEADLINE_MS, name));
       } catch (error) {
         metrics.replicaLag.remove(labels);
-        become(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+        become(`${name}: ${messageOf(error)}`);
       }
     },
   };

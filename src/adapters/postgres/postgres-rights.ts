@@ -1,3 +1,4 @@
+import { messageOf } from '../../runtime/errors.ts';
 import type { Finding } from '../../runtime/finding.ts';
 import { connectForChecks } from './postgres-session.ts';
 
@@ -35,7 +36,7 @@ export async function examineRights(part: string, url: string): Promise<Finding>
     if (row === undefined) throw new Error('no answer');
     return { part, ...judged(row) };
   } catch (error) {
-    return { part, ok: false, text: `cannot be read: ${error instanceof Error ? error.message : String(error)}` };
+    return { part, ok: false, text: `cannot be read: ${messageOf(error)}` };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Channel, ChannelModel } from 'amqplib';
+import { messageOf } from '../../runtime/errors.ts';
 
 export type Attempt<T> =
   | { readonly ok: true; readonly code: undefined; readonly value: T }
@@ -25,11 +26,5 @@ export async function attempt<T>(
 }
 
 function detailsOf(error: unknown): { code: unknown; reason: string } {
-  return { code: error instanceof Error && 'code' in error ? error.code : undefined, reason: reasonOf(error) };
-}
-
-export function reasonOf(error: unknown): string {
-  // A refused connection to a name with several addresses has an empty message and only a code.
-  if (!(error instanceof Error)) return String(error);
-  return error.message || ('code' in error ? String(error.code) : error.name);
+  return { code: error instanceof Error && 'code' in error ? error.code : undefined, reason: messageOf(error) };
 }

@@ -1,7 +1,8 @@
 import { connect, type ChannelModel } from 'amqplib';
 import { withDeadline } from '../../runtime/deadline.ts';
+import { messageOf } from '../../runtime/errors.ts';
 import type { Finding } from '../../runtime/finding.ts';
-import { attempt, reasonOf } from './rabbitmq-attempt.ts';
+import { attempt } from './rabbitmq-attempt.ts';
 import { brokerClockDifferenceMs } from './rabbitmq-clock.ts';
 import { lookAtManagement } from './rabbitmq-management.ts';
 import { rightsOn, type Rights } from './rabbitmq-rights.ts';
@@ -37,7 +38,7 @@ export async function examineRabbitmq(part: string, url: string, naming: QueueNa
     return {
       part,
       ok: false,
-      text: `cannot be reached: ${reasonOf(error)}; check the URL, the network, vhost and password`,
+      text: `cannot be reached: ${messageOf(error)}; check the URL, the network, vhost and password`,
     };
   } finally {
     abort.abort();
@@ -54,7 +55,7 @@ export async function examineManagement(url: string | null, amqpUrl: string, nam
     return { part, ok: problems.length === 0, text: [...facts, ...problems].join('; ') };
   } catch (error) {
     const advice = 'check the URL, that the management plugin is on, and that the user has the tag monitoring';
-    return { part, ok: false, text: `cannot be read: ${reasonOf(error)}; ${advice}` };
+    return { part, ok: false, text: `cannot be read: ${messageOf(error)}; ${advice}` };
   }
 }
 

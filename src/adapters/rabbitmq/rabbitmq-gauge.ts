@@ -1,7 +1,8 @@
 import { connect, type ChannelModel } from 'amqplib';
 import { withDeadline } from '../../runtime/deadline.ts';
+import { messageOf } from '../../runtime/errors.ts';
 import type { Looked, QueueGauges } from '../../top/part-gauges.ts';
-import { attempt, reasonOf } from './rabbitmq-attempt.ts';
+import { attempt } from './rabbitmq-attempt.ts';
 import { queueNames, type QueueNaming } from './rabbitmq-partitions.ts';
 
 const DEADLINE_MS = 3_000;
@@ -53,7 +54,7 @@ export function createRabbitmqGauge(urls: readonly string[], naming: QueueNaming
       } catch (error) {
         node += 1;
         void close();
-        return { up: false, fault: reasonOf(error) };
+        return { up: false, fault: messageOf(error) };
       }
     },
     close,

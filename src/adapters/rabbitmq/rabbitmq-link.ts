@@ -1,7 +1,7 @@
 import { connect, type ChannelModel } from 'amqplib';
+import { messageOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
-import { reasonOf } from './rabbitmq-attempt.ts';
 
 /** TCP, handshake, topology and channels together. amqplib itself would wait for ever. */
 const OPEN_DEADLINE_MS = 3_000;
@@ -90,7 +90,7 @@ export function keepConnected(options: RabbitmqLinkOptions): RabbitmqLink {
         fault = null;
         logger.info({ purpose }, 'RabbitMQ is connected');
       },
-      (error: unknown) => lost(opening, reasonOf(error)),
+      (error: unknown) => lost(opening, messageOf(error)),
     );
   }
 
@@ -98,8 +98,8 @@ export function keepConnected(options: RabbitmqLinkOptions): RabbitmqLink {
     // Not in amqplib's types, but it hands its options to net.connect: the one way to end a socket that is stuck.
     const socketOptions = { noDelay: true, keepAlive: true, signal: opening.abort.signal };
     const connection = await connect(withHeartbeat(url), socketOptions);
-    connection.on('error', (error) => lost(opening, reasonOf(error)));
-    connection.on('close', (error) => lost(opening, error === undefined ? 'connection closed' : reasonOf(error)));
+    connection.on('error', (error) => lost(opening, messageOf(error)));
+    connection.on('close', (error) => lost(opening, error === undefined ? 'connection closed' : messageOf(error)));
     opening.connection = connection;
     if (opening.over || closed) throw new Error('closed while connecting');
     await options.onOpen(connection);

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { reasonOf } from './rabbitmq-attempt.ts';
 
 const DEADLINE_MS = 3_000;
 
@@ -97,9 +96,6 @@ async function get(base: string, path: string): Promise<unknown> {
   const response = await fetch(url, {
     headers: { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` },
     signal: AbortSignal.timeout(DEADLINE_MS),
-  }).catch((error: unknown) => {
-    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-    throw new Error(reasonOf(cause), { cause: error });
   });
   if (response.status === 404) return null;
   if (!response.ok) throw new Error(`answers ${response.status}`);

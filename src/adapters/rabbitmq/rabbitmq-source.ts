@@ -2,9 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import { withDeadline } from '../../runtime/deadline.ts';
 import type { Delivery, DeliverySource } from '../../interactions/queue.ts';
-import { UnavailableError } from '../../runtime/errors.ts';
+import { UnavailableError, messageOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { reasonOf } from './rabbitmq-attempt.ts';
 import { createAckWindow, type AckWindow } from './rabbitmq-ack-window.ts';
 import { keepConnected } from './rabbitmq-link.ts';
 import { MAX_BODIES_PER_PACK, unpack } from './rabbitmq-packs.ts';
@@ -192,7 +191,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       .then(async () => {
         if (!stopped && current === consumer) await subscribe(subscription, current);
       })
-      .catch((error: unknown) => link?.reset(current.connection, reasonOf(error)));
+      .catch((error: unknown) => link?.reset(current.connection, messageOf(error)));
   }
 
   function acknowledge(messages: readonly ConsumeMessage[]): void {

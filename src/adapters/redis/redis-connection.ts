@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createClient } from '@keyv/redis';
+import { messageOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { createGuard } from '../guarded-call.ts';
@@ -87,7 +88,7 @@ export async function connectRedis({ url, deadlineMs, logger, metrics }: RedisOp
         await guard.run(async () => connected(client).ping());
         return null;
       } catch (error) {
-        return guard.fault() ?? (error instanceof Error ? error.message : String(error));
+        return guard.fault() ?? messageOf(error);
       }
     },
     onClient(use) {

@@ -1,4 +1,5 @@
 import { createClient } from '@keyv/redis';
+import { messageOf } from '../../runtime/errors.ts';
 import type { Finding } from '../../runtime/finding.ts';
 import type { RedisClient } from './redis-connection.ts';
 import { isBelow } from '../version-floor.ts';
@@ -67,8 +68,11 @@ export async function examineRedis(url: string): Promise<Finding> {
     ];
     return { part, ok: problems.length === 0, text: [...facts, ...problems].join('; ') };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return { part, ok: false, text: `cannot be reached: ${reason}; check the URL, the network and the password` };
+    return {
+      part,
+      ok: false,
+      text: `cannot be reached: ${messageOf(error)}; check the URL, the network and the password`,
+    };
   } finally {
     clearTimeout(timer);
     if (client.isOpen) client.destroy();
@@ -90,7 +94,7 @@ async function faultOf(client: RedisClient, script: string, keys: string[]): Pro
     await client.eval(script, { keys, arguments: [] });
     return null;
   } catch (error) {
-    return (error instanceof Error ? error.message : String(error)).replace(/ script: .*/s, '');
+    return messageOf(error).replace(/ script: .*/s, '');
   }
 }
 

@@ -1,4 +1,5 @@
 import { createClient } from '@keyv/redis';
+import { messageOf } from '../../runtime/errors.ts';
 import type { Looked } from '../../top/part-gauges.ts';
 
 const DEADLINE_MS = 2_000;
@@ -15,7 +16,7 @@ export async function lookAtRedis(url: string): Promise<Looked<{ readonly answer
     await client.ping();
     return { up: true, value: { answersInMs: performance.now() - sentMs } };
   } catch (error) {
-    return { up: false, fault: error instanceof Error ? error.message : String(error) };
+    return { up: false, fault: messageOf(error) };
   } finally {
     clearTimeout(timer);
     if (client.isOpen) client.destroy();

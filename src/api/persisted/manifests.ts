@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { Kind, parse, type DocumentNode } from 'graphql';
 import { z } from 'zod';
+import { messageOf } from '../../runtime/errors.ts';
 import { globFiles } from './glob-files.ts';
 import { ManifestError } from './manifest-error.ts';
 
@@ -78,7 +79,7 @@ async function loadManifest(file: string) {
   try {
     content = JSON.parse(await readFile(file, 'utf8'));
   } catch (error) {
-    throw new ManifestError(file, textOf(error), error);
+    throw new ManifestError(file, messageOf(error), error);
   }
   const manifest = manifestSchema.safeParse(content);
   if (!manifest.success) throw new ManifestError(file, z.prettifyError(manifest.error));
@@ -86,13 +87,9 @@ async function loadManifest(file: string) {
     try {
       return { id, body, operationNames: namesIn(parse(body, { noLocation: true })) };
     } catch (error) {
-      throw new ManifestError(file, `operation ${id}: ${textOf(error)}`, error);
+      throw new ManifestError(file, `operation ${id}: ${messageOf(error)}`, error);
     }
   });
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function namesIn({ definitions }: DocumentNode): string[] {

@@ -12,6 +12,7 @@ import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1';
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1';
 import { ConfigMap, Namespace, Service, ServiceAccount } from 'kubernetes-models/v1';
 import { parseAllDocuments } from 'yaml';
+import { messageOf } from '../../../src/runtime/errors.ts';
 import { requireProgram } from '../../servers/programs.ts';
 
 export const KUBERNETES = join(import.meta.dirname, '../../../deploy/kubernetes');
@@ -83,7 +84,7 @@ export function schemaFault(object: KubernetesObject): string | null {
     new Model(object as never).validate();
     return null;
   } catch (error) {
-    return `${kindOf(object)} ${object.metadata.name}: ${error instanceof Error ? error.message : String(error)}`;
+    return `${kindOf(object)} ${object.metadata.name}: ${messageOf(error)}`;
   }
 }
 
