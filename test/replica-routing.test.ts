@@ -147,7 +147,7 @@ test('a replica that dies fails no read, and with none left the primary answers'
   await inRotation(2);
 });
 
-test('replicas that are well but fail their reads bring the primary no more of them than the budget, and the rest is refused', async () => {
+function createFailing() {
   const metrics = createMetrics();
   const failing = createDatabase({
     ...urls,
@@ -156,20 +156,56 @@ test('replicas that are well but fail their reads bring the primary no more of t
     logger: createLogger('silent', 'test'),
     metrics,
   });
+  return {
+    failing,
+    fallbacks: () => metrics.registry.getSingleMetricAsString('groundswell_read_fallbacks_total'),
+  };
+}
+
+const lostConnection = (): Error => Object.assign(new Error('a lost connection'), { code: '57P01' });
+
+test('of what one replica fails at once the next one gets no more than the budget, and the rest is refused', async () => {
+  const { failing, fallbacks } = createFailing();
   try {
     await waitFor('both in rotation', () => failing.replicaFaults().length === 0);
+    let broken: unknown;
+    const reads = Array.from({ length: 600 }, () =>
+      failing.read(async (client) => {
+        broken ??= client;
+        if (client === broken) throw lostConnection();
+      }),
+    );
+    const settled = await Promise.allSettled(reads);
+    const refused = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+    expect(refused).toHaveLength(100);
+    for (const reason of refused) expect(reason).toBeInstanceOf(UnavailableError);
+    expect(await fallbacks()).toMatch(/{outcome="replica"} 200\n.*{outcome="primary"} 0\n.*{outcome="refused"} 100$/);
+  } finally {
+    await failing.close();
+  }
+});
+
+test('replicas that are well but fail their reads bring each other and the primary no more of them than the budget, and the rest is refused', async () => {
+  const { failing, fallbacks } = createFailing();
+  try {
+    await waitFor('both in rotation', () => failing.replicaFaults().length === 0);
+    let tries = 0;
     const reads = Array.from({ length: 300 }, () =>
       failing.read(async (client) => {
+        tries += 1;
         const [server] = await client.$queryRaw<{ standby: boolean }[]>`SELECT pg_is_in_recovery() AS standby`;
-        if (server?.standby !== false) throw Object.assign(new Error('a lost connection'), { code: '57P01' });
+        if (server?.standby !== false) throw lostConnection();
         return 'of the primary';
       }),
     );
     const settled = await Promise.allSettled(reads);
-    expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(200);
+    const fulfilled = settled.filter(({ status }) => status === 'fulfilled').length;
+    expect(tries).toBe(300 + 200);
     for (const one of settled) if (one.status === 'rejected') expect(one.reason).toBeInstanceOf(UnavailableError);
-    expect(await metrics.registry.getSingleMetricAsString('groundswell_read_fallbacks_total')).toMatch(
-      /\{outcome="primary"\} 200\n.*\{outcome="refused"\} 100$/,
+    expect(await fallbacks()).toMatch(
+      new RegExp(
+        `{outcome="replica"} ${200 - fulfilled}\n.*{outcome="primary"} ${fulfilled}\n.*{outcome="refused"} ${300 - fulfilled}$`,
+      ),
     );
     expect(await failing.read(async () => 'again')).toBe('again');
   } finally {

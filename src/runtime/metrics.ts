@@ -208,7 +208,7 @@ export function createMetrics() {
     }),
     readFallbacks: new Counter({
       name: 'groundswell_read_fallbacks_total',
-      help: 'Reads that failed on replicas, by what came of them: primary, or refused since more than a tenth of all reads failed so. Any refused wants a look at the replicas.',
+      help: 'Reads that failed on replicas, by where they went on: replica (the next one), primary, or refused since more than a tenth of all reads failed so. Any refused wants a look at the replicas.',
       labelNames: ['outcome'] as const,
       registers,
     }),

@@ -54,10 +54,11 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** Above any sum of rollups; a frozen server would hold the read for ever. */
 const READ_DEADLINE_MS = 5_000;
 /**
- * Of reads that replicas failed, for the primary. The reserve is what may be in flight on a replica that dies; replicas
- * that pass their probes and fail their reads use it up, and then add a tenth to the primary's load and not all of theirs.
+ * Of reads that replicas failed, for the next replica and for the primary. The reserve is what may be in flight on a
+ * replica that dies; replicas that pass their probes and fail their reads use it up, and then add a tenth to the load and
+ * not once more all of it for each server.
  */
-const FALLBACK_BUDGET = { share: 0.1, reserve: 200 };
+const RETRY_BUDGET = { share: 0.1, reserve: 200 };
 const TRANSACTION_TIMEOUT_MS = 60_000;
 
 export function createDatabase(options: DatabaseOptions): Database {
@@ -73,11 +74,9 @@ export function createDatabase(options: DatabaseOptions): Database {
   const fromPrimary = options.metrics.databaseReads.labels('primary');
   fromReplica.inc(0);
   fromPrimary.inc(0);
-  const fallbacks = createRetryBudget(FALLBACK_BUDGET);
-  const fellBack = options.metrics.readFallbacks.labels('primary');
-  const refused = options.metrics.readFallbacks.labels('refused');
-  fellBack.inc(0);
-  refused.inc(0);
+  const retries = createRetryBudget(RETRY_BUDGET);
+  const { readFallbacks } = options.metrics;
+  for (const outcome of ['replica', 'primary', 'refused']) readFallbacks.inc({ outcome }, 0);
   let primaryAnsweredAtMs = -Infinity;
   let closed = false;
 
@@ -99,11 +98,18 @@ export function createDatabase(options: DatabaseOptions): Database {
 
   /** Undefined from `work`: this replica cannot tell, and stays in rotation. */
   async function onReplica<T>(work: (client: PrismaClient) => Promise<{ result: T } | undefined>) {
-    fallbacks.earn();
+    retries.earn();
     let failure: unknown;
+    const goOnTo = (outcome: 'replica' | 'primary'): void => {
+      if (failure === undefined) return;
+      const mayRetry = retries.spend();
+      readFallbacks.inc({ outcome: mayRetry ? outcome : 'refused' });
+      if (!mayRetry) throw new UnavailableError('replicas fail more reads than may be tried again', failure);
+    };
     for (const replica of replicas.inRotation()) {
       // It may have left while the one before it hung.
       if (!replica.isWell()) continue;
+      goOnTo('replica');
       try {
         const read = await withDeadline(work(replica.client), READ_DEADLINE_MS, 'a replica');
         if (read === undefined) continue;
@@ -115,13 +121,7 @@ export function createDatabase(options: DatabaseOptions): Database {
         failure = error;
       }
     }
-    if (failure !== undefined) {
-      if (!fallbacks.spend()) {
-        refused.inc();
-        throw new UnavailableError('replicas fail more reads than the primary may be given', failure);
-      }
-      fellBack.inc();
-    }
+    goOnTo('primary');
     fromPrimary.inc();
     return undefined;
   }
