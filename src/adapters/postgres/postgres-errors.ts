@@ -25,7 +25,10 @@ export function isTransient(error: unknown): boolean {
   for (const code of codesOf(error)) {
     if (TRANSIENT_PRISMA.has(code) || TRANSIENT_SQLSTATE.test(code) || TRANSIENT_NODE.test(code)) return true;
   }
-  return sqlState(error) === undefined && messagesOf(error).some((message) => TRANSIENT_TEXT.test(message));
+  const state = sqlState(error);
+  // Of a disk that failed Postgres says that it lacks the right, until it ends.
+  const text = state === undefined ? TRANSIENT_TEXT : state === '42501' ? /Read-only file system/ : null;
+  return text !== null && messagesOf(error).some((message) => text.test(message));
 }
 
 /** Prisma's own for values that it, or Postgres, cannot take: too long, out of range, NUL in text. */
