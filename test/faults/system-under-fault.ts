@@ -1,6 +1,8 @@
+import { messageOf } from '../../src/runtime/errors.ts';
 import { startCommand, type RunningCommand } from '../commands/start-command.ts';
 import { runCommand } from '../commands/run-command.ts';
 import { freePort } from '../servers/free-port.ts';
+import { mountDisk, type Disk } from '../servers/mount-disk.ts';
 import { query } from '../servers/query.ts';
 import { startPostgres, type PostgresCluster } from '../servers/start-postgres.ts';
 import { startRabbitmq, type RabbitmqServer } from '../servers/start-rabbitmq.ts';
@@ -36,6 +38,8 @@ export interface Links {
 
 export interface SystemUnderFault {
   readonly postgres: PostgresCluster;
+  /** Of the primary; null where none can be mounted. */
+  readonly disk: Disk | null;
   readonly rabbitmq: RabbitmqServer;
   readonly redis: RedisServer;
   readonly api: Supervised;
@@ -65,8 +69,14 @@ export async function startSystemUnderFault(): Promise<SystemUnderFault> {
   };
 
   try {
+    const disk = await mountDisk().then(endLater, (error: unknown) => {
+      process.stderr.write(
+        `Postgres has no disk of its own here, which its rows need to be real: ${messageOf(error)}\n`,
+      );
+      return null;
+    });
     const [postgres, rabbitmq, redis] = await together([
-      startPostgres({ replicas: 2, config: 'shared_buffers = 128MB\nmax_wal_size = 1GB' }).then(endLater),
+      startPostgres({ replicas: 2, disk, config: 'shared_buffers = 128MB\nmax_wal_size = 1GB' }).then(endLater),
       startRabbitmq().then(endLater),
       startRedis().then(endLater),
     ]);
@@ -109,6 +119,7 @@ export async function startSystemUnderFault(): Promise<SystemUnderFault> {
 
     return {
       postgres,
+      disk,
       rabbitmq,
       redis,
       api,

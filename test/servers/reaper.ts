@@ -5,6 +5,7 @@
 import { rmSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
+import { unmountBelow } from './mount-disk.ts';
 import { signalAll } from './processes.ts';
 import { processesOfRun, runDirectory } from './test-run.ts';
 
@@ -22,4 +23,5 @@ for (let quietScans = 0; quietScans < 3; await delay(50)) {
     signalAll([pid], gently && /postgres/.test(command) ? 'SIGQUIT' : 'SIGKILL');
   }
 }
+unmountBelow(runDirectory(id));
 rmSync(runDirectory(id), { recursive: true, force: true });

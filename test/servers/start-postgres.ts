@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { createDatabaseAt } from './create-database-at.ts';
 import { freePort } from './free-port.ts';
+import type { Disk } from './mount-disk.ts';
 import { requireProgram } from './programs.ts';
 import { query } from './query.ts';
 import { createServerProcess, type ServerControls, type ServerProcess } from './server-process.ts';
@@ -29,6 +30,8 @@ export type PostgresOptions = {
   replicas?: number;
   /** Lines for postgresql.conf, of the primary and so of its replicas. */
   config?: string;
+  /** The primary's data goes there; the disk is the caller's. */
+  disk?: Disk | null;
 };
 
 const CONFIG = [
@@ -49,16 +52,24 @@ const CONFIG = [
 ];
 
 /** A Postgres primary with its streaming replicas. Durable as in production (fsync on), trusting on loopback. */
-export async function startPostgres({ replicas = 0, config = '' }: PostgresOptions = {}): Promise<PostgresCluster> {
+export async function startPostgres({
+  replicas = 0,
+  config = '',
+  disk = null,
+}: PostgresOptions = {}): Promise<PostgresCluster> {
   const user = unprivilegedUser();
   const started: ServerProcess[] = [];
   const stop = async () => {
     for (const server of started.toReversed()) await server.stop();
   };
 
-  async function startNode(name: string, fill: (data: string) => Promise<void>): Promise<PostgresServer> {
+  async function startNode(
+    name: string,
+    fill: (data: string) => Promise<void>,
+    above?: string,
+  ): Promise<PostgresServer> {
     const directory = testDirectory(name);
-    const data = join(directory, 'data');
+    const data = join(above ?? directory, 'data');
     mkdirSync(data, { mode: 0o700 });
     give(directory, user);
     give(data, user);
@@ -82,21 +93,27 @@ export async function startPostgres({ replicas = 0, config = '' }: PostgresOptio
   }
 
   try {
-    const primary = await startNode('postgres-primary', async (data) => {
-      await runPostgresProgram('initdb', [
-        '-D',
-        data,
-        '-U',
-        'postgres',
-        '-A',
-        'trust',
-        '-E',
-        'UTF8',
-        '--locale=C',
-        '--no-sync',
-      ]);
-      appendFileSync(join(data, 'postgresql.conf'), [...CONFIG, config, ''].join('\n'));
-    });
+    const primary = await startNode(
+      'postgres-primary',
+      async (data) => {
+        await runPostgresProgram('initdb', [
+          '-D',
+          data,
+          '-U',
+          'postgres',
+          '-A',
+          'trust',
+          '-E',
+          'UTF8',
+          '--locale=C',
+          '--no-sync',
+        ]);
+        appendFileSync(join(data, 'postgresql.conf'), [...CONFIG, config, ''].join('\n'));
+        // A disk that fails keeps what was synced, and nobody but initdb would sync these files.
+        if (disk !== null) await runPostgresProgram('initdb', ['--sync-only', '-D', data]);
+      },
+      disk?.directory,
+    );
     const standbys: PostgresServer[] = [];
     for (let number = 1; number <= replicas; number += 1) {
       standbys.push(

@@ -10,17 +10,19 @@ import { processesOfRun, runDirectory, TEST_RUN_VARIABLE } from './test-run.ts';
 import { waitFor } from './wait-for.ts';
 
 const OWN_RUN = `
+  import { mountDisk } from "${join(import.meta.dirname, 'mount-disk.ts')}";
   import { startPostgres } from "${join(import.meta.dirname, 'start-postgres.ts')}";
   import { startRedis } from "${join(import.meta.dirname, 'start-redis.ts')}";
   import { testRunId } from "${join(import.meta.dirname, 'test-run.ts')}";
   const redis = await startRedis();
-  await startPostgres();
+  // Null where none can be mounted.
+  await startPostgres({ disk: await mountDisk().catch(() => null) });
   redis.pause();
   console.log(testRunId());
   setInterval(() => undefined, 1000);
 `;
 
-test('servers end, and their files go, when the process that started them is killed outright', async () => {
+test('servers end, and their files and disks go, when the process that started them is killed outright', async () => {
   const { [TEST_RUN_VARIABLE]: _, ...env } = process.env;
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', OWN_RUN], {
     env,

@@ -1,3 +1,4 @@
+import type { Disk } from '../../servers/mount-disk.ts';
 import { query } from '../../servers/query.ts';
 import { waitFor } from '../../servers/wait-for.ts';
 import { metricOf } from '../metric-of.ts';
@@ -59,17 +60,71 @@ export const postgresTerminated: Row = faulty('postgres-backends', 'Postgres ter
 });
 
 /** As those who host it do when its disk is full or fails; reads go on. */
+const readOnlyByItsHosts: Fault = {
+  async hurt(arena) {
+    await setReadOnly(arena, 'on');
+    await backsOff(arena);
+  },
+  end: (arena) => setReadOnly(arena, 'off'),
+};
+
 export const postgresReadOnly: Row = faulty(
   'postgres-read-only',
-  "Postgres' disk made read-only (by its hosts: every transaction read-only)",
-  {
-    async hurt(arena) {
-      await setReadOnly(arena, 'on');
+  'Postgres made read-only by its hosts (every transaction)',
+  readOnlyByItsHosts,
+);
+
+/** Postgres ends when its disk fails, and is started again on the one that was repaired. */
+export const postgresDiskFails: Row = faulty(
+  'postgres-disk-fails',
+  "Postgres' disk turns read-only",
+  onDisk({
+    async hurt(arena, disk) {
+      await disk.fail();
+      await backsOff(arena);
+      await waitFor('Postgres to end', () => arena.system.postgres.primary.pids().length === 0);
+    },
+    async end({ system }, disk) {
+      await disk.repair();
+      await system.postgres.primary.restart();
+    },
+  }),
+);
+
+/** Where there is no room for its WAL, Postgres ends; until then each batch that needs room fails. */
+export const postgresDiskFull: Row = faulty(
+  'postgres-disk-full',
+  "Postgres' disk full",
+  onDisk({
+    async hurt(arena, disk) {
+      await disk.fill();
       await backsOff(arena);
     },
-    end: (arena) => setReadOnly(arena, 'off'),
-  },
+    async end({ system }, disk) {
+      const { primary, url } = system.postgres;
+      disk.empty();
+      const isUp = async (): Promise<boolean> => (await query(url, 'SELECT').catch(() => [])).length > 0;
+      await waitFor('Postgres to go on or to end', async () => primary.pids().length === 0 || (await isUp()));
+      if (primary.pids().length === 0) await primary.restart();
+    },
+  }),
 );
+
+/** Where Postgres has no disk of its own, it is made read-only by its hosts instead, and the row says so. */
+function onDisk({ hurt, end }: { [Step in keyof Fault]: (arena: Arena, disk: Disk) => Promise<unknown> }): Fault {
+  return {
+    async hurt(arena) {
+      const { disk } = arena.system;
+      if (disk !== null) return void (await hurt(arena, disk));
+      arena.holds('NOT on a disk: none can be mounted here', true, 'by its hosts instead');
+      await readOnlyByItsHosts.hurt(arena);
+    },
+    async end(arena) {
+      const { disk } = arena.system;
+      await (disk === null ? readOnlyByItsHosts.end(arena) : end(arena, disk));
+    },
+  };
+}
 
 async function setReadOnly({ system }: Arena, state: 'on' | 'off'): Promise<void> {
   await query(system.postgres.url, `ALTER SYSTEM SET default_transaction_read_only = ${state}`);

@@ -5,7 +5,13 @@ import { clock } from './clock.ts';
 import { manyWorkers } from './many-workers.ts';
 import { network } from './network.ts';
 import { poison } from './poison.ts';
-import { postgresReadOnly, postgresStopped, postgresTerminated } from './postgres.ts';
+import {
+  postgresDiskFails,
+  postgresDiskFull,
+  postgresReadOnly,
+  postgresStopped,
+  postgresTerminated,
+} from './postgres.ts';
 import { randomKills } from './random-kills.ts';
 import { redis } from './redis.ts';
 import { replicas } from './replicas.ts';
@@ -26,6 +32,8 @@ export const ROWS: readonly Row[] = [
   postgresStopped,
   postgresTerminated,
   postgresReadOnly,
+  postgresDiskFails,
+  postgresDiskFull,
   ...replicas,
   ...redis,
   manyWorkers,
