@@ -21,6 +21,13 @@ const ENTRIES = {
 };
 const EXIT_CONFIGURATION = 78;
 
+// Who reads along may leave, as `| head` does; what runs goes on to its end, and its exit code is its own.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const name = process.argv[2];
 const entry = Object.hasOwn?.(ENTRIES, name) ? ENTRIES[name] : undefined;

@@ -1,10 +1,14 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../servers/create-test-database.ts';
 import { query } from '../servers/query.ts';
 import { testDirectory } from '../servers/test-run.ts';
-import { runCommand, type FinishedCommand } from './run-command.ts';
+import { commandRoot } from './command-root.ts';
+import { commandEnvironment, runCommand, type FinishedCommand } from './run-command.ts';
 
 let database: TestDatabase;
 
@@ -31,6 +35,17 @@ it('rankings that are listed can be changed and applied; a faulty file changes n
   expect(faulty.exitCode).toBe(1);
   expect(faulty.stderr).toContain('rankings.json: ranking 1 ("popular"), counts: ');
   expect((await run('rankings', 'list')).stdout).toBe(listed.stdout.replace('"most-viewed"', '"most-seen"'));
+});
+
+it('a command whose reader leaves ends well and says nothing', async () => {
+  const child = spawn(process.execPath, ['scripts/launch.mjs', 'rankings', 'list'], {
+    cwd: commandRoot(),
+    env: commandEnvironment({ DATABASE_URL: database.url }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  child.stdout.destroy();
+  const [stderr, [exitCode]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
 });
 
 it('rejected interactions are listed, replayed into the queue and discarded, as chosen', async () => {
