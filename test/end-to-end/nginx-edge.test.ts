@@ -179,8 +179,11 @@ describe('what nginx says itself', () => {
     expect(await response.json()).toMatchObject({ errors: [{ extensions: { code } }] });
   });
 
-  it('of what is no HTTP is JSON as well', async () => {
-    const sending = plainRequest(`${nginx.url}/graphql`, { setHost: false });
+  it.each([
+    ['without a host', { setHost: false }],
+    ['in an unknown transfer encoding', { method: 'POST', headers: { 'transfer-encoding': 'xchunked' } }],
+  ])('of what is no HTTP (%s) is JSON as well', async (_, options) => {
+    const sending = plainRequest(`${nginx.url}/graphql`, options);
     sending.end();
     const [response]: IncomingMessage[] = await once(sending, 'response');
     if (response === undefined) throw new Error('no answer');
