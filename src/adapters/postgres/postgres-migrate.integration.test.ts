@@ -127,6 +127,14 @@ test('a migration waits for a lock in short turns, between which others pass, an
   }
 });
 
+test('left to itself a migration waits for no lock longer than 2 s, and may itself take its time', async () => {
+  const limits = ['lock_timeout', 'statement_timeout'].map((name) => `current_setting('${name}') AS ${name}`);
+  await addMigration('1_limits', `CREATE TABLE said AS SELECT ${limits.join(', ')};`);
+  await query(`ALTER DATABASE ${new URL(url).pathname.slice(1)} SET statement_timeout = '5s'`);
+  await migrate({ url, migrationsDir });
+  expect(await query('SELECT * FROM said')).toEqual([{ lock_timeout: '2s', statement_timeout: '0' }]);
+});
+
 test('a version tells an older schema, a newer one it can work on, and one it cannot', async () => {
   await addMigration(
     '1_first',
@@ -173,8 +181,24 @@ test('an owner who may make no roles migrates all the same; once the roles are t
 
   // As the first user of a managed Postgres: no superuser, but may make roles.
   await admin.query('ALTER ROLE plain CREATEROLE');
-  expect(await grantRights(url)).toEqual([]);
-  expect(await grantRights(url)).toEqual([]);
+  const reader = new pg.Client({ connectionString: url });
+  await reader.connect();
+  try {
+    await reader.query('BEGIN; SELECT FROM items');
+    const granting = [1, 2, 3].map(() => grantRights(url, { lockTimeoutMs: 1_000 }));
+    await waitFor('one to wait for the table, the others for their turn', async () => {
+      const [waiting] = await query(`SELECT count(*) FILTER (WHERE relation = 'items'::regclass)::int AS for_the_table,
+        count(*) FILTER (WHERE locktype = 'advisory')::int AS for_their_turn
+        FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`);
+      return JSON.stringify(waiting) === '{"for_the_table":1,"for_their_turn":2}';
+    });
+    // Queues up behind it, and gets through all the same.
+    await query('SELECT FROM items');
+    await reader.query('COMMIT');
+    expect(await Promise.all(granting)).toEqual([[], [], []]);
+  } finally {
+    await reader.end();
+  }
   expect(await query(ownerOf)).toEqual([{ owner: 'groundswell_migrator' }]);
   expect(
     await query(`SELECT has_table_privilege('groundswell_api', 'interactions', 'SELECT') AS reads,

@@ -1,6 +1,5 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { MigrationList } from '@prisma/schema-engine-wasm/schema_engine_bg';
@@ -8,28 +7,15 @@ import pg from 'pg';
 import { z } from 'zod';
 import { messageOf } from '../../runtime/errors.ts';
 import { packageRoot } from '../../runtime/package-root.ts';
+import { inLockTurns, type LockTurns } from './postgres-lock-turns.ts';
 import { loadSchemaEngine } from './postgres-schema-engine.ts';
 import { readSchemaVersion, type SchemaVersion } from './postgres-schema-version.ts';
 import { wholeScripts, type ScriptFault, type ScriptState } from './postgres-whole-scripts.ts';
 
-/** The advisory lock that Prisma's own tools take. */
-const PRISMA_MIGRATE_LOCK = 72_707_369;
-/** Everybody who wants the table queues up behind a migration that waits for it: so long at most. */
-const LOCK_TIMEOUT_MS = 2_000;
-/** Then it lets them pass, and tries again. */
-const LOCK_RETRY_MS = 1_000;
-const PATIENCE_MS = 120_000;
-/** Lock timeout, and deadlock: the whole script was rolled back. */
-const LOCK_FAULTS = ['55P03', '40P01'];
-
-export interface MigrateOptions {
+export interface MigrateOptions extends LockTurns {
   /** Past PgBouncer: migrations hold a session lock. */
   readonly url: string;
   readonly migrationsDir: string;
-  /** How long one attempt waits for a lock; 2 s if left out. */
-  readonly lockTimeoutMs?: number;
-  /** How long to try for locks in all; 2 minutes if left out. */
-  readonly patienceMs?: number;
 }
 
 /** A migration did not apply. The message names it and says what Postgres said; it holds no URL. */
@@ -47,28 +33,21 @@ export class MigrationError extends Error {
  * does, but needs no engine to be downloaded. Several processes may do so at once. Throws MigrationError.
  */
 export async function migrate(options: MigrateOptions): Promise<{ applied: string[] }> {
-  const { url, migrationsDir, lockTimeoutMs = LOCK_TIMEOUT_MS, patienceMs = PATIENCE_MS } = options;
+  const { url, migrationsDir } = options;
   if ((await pendingMigrations({ url, migrationsDir })).length === 0) return { applied: [] };
   // One session: it holds the lock.
   const pool = new pg.Pool({ connectionString: url, max: 1, idleTimeoutMillis: 0, connectionTimeoutMillis: 10_000 });
   pool.on('error', () => undefined);
   const script: ScriptState = { fault: null };
   try {
-    await pool.query(`SELECT pg_advisory_lock(${PRISMA_MIGRATE_LOCK})`);
-    // Not before: whoever migrates beside us may take long.
-    await pool.query(`SET lock_timeout = ${lockTimeoutMs}; SET statement_timeout = 0`);
-    const applied = await pendingMigrations({ url, migrationsDir });
-    const giveUpMs = performance.now() + patienceMs;
-    for (;;) {
-      try {
-        await applyAll(pool, migrationsDir, script);
-        return { applied };
-      } catch (error) {
-        if (!LOCK_FAULTS.includes(script.fault?.code ?? '') || performance.now() > giveUpMs) throw error;
-        script.fault = null;
-        await wait(LOCK_RETRY_MS);
-      }
-    }
+    let applied: string[] | undefined;
+    const work = async (): Promise<{ applied: string[] }> => {
+      script.fault = null;
+      applied ??= await pendingMigrations({ url, migrationsDir });
+      await applyAll(pool, migrationsDir, script);
+      return { applied };
+    };
+    return await inLockTurns(pool, work, () => script.fault?.code, options);
   } catch (error) {
     throw toMigrationError(error, script.fault);
   } finally {
