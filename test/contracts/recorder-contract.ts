@@ -13,6 +13,9 @@ import type { TestDatabase } from '../servers/create-test-database.ts';
 import { createRecording, entries, interaction } from '../recording/fixture.ts';
 
 const HOUR = 3_600_000;
+/** Who waits for the lock between recording and erasing. */
+const WAITING = `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
 /** What recording promises, on any Postgres. `server` gives an empty database. */
 export function describeRecorder(name: string, server: () => Promise<TestDatabase>): void {
@@ -247,13 +250,37 @@ export function describeRecorder(name: string, server: () => Promise<TestDatabas
         await tx.$executeRaw`
       INSERT INTO interactions SELECT ${late.id}::uuid, viewer, item_key, type, retraction FROM interactions`;
         erasing = createPostgresEraser(database).erase(ann);
-        await waitFor('the erasure to wait', async () => {
-          const waiting = await recording.sql(`SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`);
-          return waiting.length > 0;
-        });
+        await waitFor('the erasure to wait', async () => (await recording.sql(WAITING)).length > 0);
       });
       expect(await erasing).toEqual({ interactions: 2 });
       expect(await recording.sql('SELECT FROM interactions')).toEqual([]);
+    });
+
+    test('a batch waits for the erasure that is under way, and keeps nothing of that person', async () => {
+      await using recording = await createRecording(await server(), ['a']);
+      const { recorder, migrated } = recording;
+      const ann = viewerKeyOf({ userId: 'ann' });
+      const [batch, view, unknown] = [
+        entries(interaction({ type: 'LIKE' }), interaction()),
+        entries(interaction()),
+        entries(interaction({ itemId: 'unknown' })),
+      ];
+      const refused = unknown.map((entry) => ({ ...entry, reason: 'RECORD_FAILED' as const, detail: 'x' }));
+      let recordingThem: Promise<unknown> | undefined;
+      await migrated.database.transaction(async (tx) => {
+        await tx.$executeRaw`SELECT erase_begin(${ann}::uuid)`;
+        recordingThem = Promise.all([
+          recorder.record(batch),
+          recorder.record(view),
+          recorder.record(unknown),
+          recorder.reject(refused),
+        ]);
+        await waitFor('all of them to wait', async () => (await recording.sql(WAITING)).length === 4);
+      });
+      await recordingThem;
+      for (const table of ['interactions', 'people', 'reactions', 'rejected', 'touched']) {
+        expect(await recording.sql(`SELECT FROM ${table}`), table).toEqual([]);
+      }
     });
 
     test('an erased person leaves nothing, and what they sent before is discarded', async () => {

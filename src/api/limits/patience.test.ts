@@ -45,3 +45,14 @@ it('a client that has hung up has no more read for it, and nothing written', asy
   expect(written.errors[0]?.code).toBe('CLIENT_GONE');
   expect(api.queue.published).toEqual([]);
 });
+
+it.each([
+  `{ recordInteraction(input: { itemId: "a", type: LIKE }) { interaction { id } } }`,
+  `{ retractInteraction(input: { itemId: "a", type: LIKE }) { interaction { id } } }`,
+  `{ recordInteractions(inputs: [{ itemId: "a", type: LIKE }]) { results { interaction { id } } } }`,
+])('a publish has no more time than is left of the request: %s', async (selection) => {
+  await using api = await startTestApi();
+  expect((await api.ask(`mutation ${selection}`, { as: ANN })).errors).toEqual([]);
+  expect(api.queue.withinMs).toBeGreaterThan(0);
+  expect(api.queue.withinMs).toBeLessThanOrEqual(10_000);
+});
