@@ -10,10 +10,10 @@ import { startSystemUnderFault } from './system-under-fault.ts';
 import { table } from './table.ts';
 
 const EXIT_USAGE = 64;
-/** Longer is no quick form, on two cores. */
-const QUICK_SECONDS = 300;
+/** Longer is no quick form, on two cores, and nothing that anybody waits for. */
+const MOST_SECONDS = { quick: 300, full: 2_700 };
 
-/** `npm run test:faults`: 0 when every row held, and in time with --quick, 1 when not. */
+/** `npm run test:faults`: 0 when every row held, and in time, 1 when not. */
 async function main(): Promise<void> {
   let options: FaultOptions;
   try {
@@ -36,8 +36,9 @@ async function main(): Promise<void> {
   const startedAtMs = performance.now();
   const results = await runRows(options);
   const tookSeconds = (performance.now() - startedAtMs) / 1_000;
-  const isTooSlow = options.isQuick && tookSeconds > QUICK_SECONDS;
-  const limit = isTooSlow ? `, over the ${QUICK_SECONDS} s of --quick: FAILS` : '';
+  const mostSeconds = options.isQuick ? MOST_SECONDS.quick : MOST_SECONDS.full;
+  const isTooSlow = tookSeconds > mostSeconds;
+  const limit = isTooSlow ? `, over ${mostSeconds} s: FAILS` : '';
   process.stderr.write(`${'all'.padEnd(24)} ${tookSeconds.toFixed(1).padStart(6)} s${limit}\n`);
   const text = `${table(results)}\n\n${run}`;
   process.stdout.write(`${text}\n`);

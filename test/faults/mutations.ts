@@ -9,6 +9,7 @@ export interface Mutation {
 }
 
 const QUEUE = 'src/adapters/rabbitmq/rabbitmq-queue.ts';
+const RECORDER = 'src/adapters/postgres/postgres-recorder.ts';
 const RECORD_SQL = 'src/adapters/postgres/record-batch-sql.ts';
 /** The key orders of every table that batches of different workers meet on. */
 const ORDERS = [
@@ -30,6 +31,18 @@ export const MUTATIONS: readonly Mutation[] = [
       },
     ],
     row: 'worker-inserted',
+    because: /\d+ lost/,
+  },
+  {
+    line: 'outbox rows go with the commit',
+    file: RECORDER,
+    edits: [
+      {
+        find: 'const taken = await takeFromOutbox(tx, outboxSeqs);',
+        replace: 'const taken = await database.primary((client) => takeFromOutbox(client, outboxSeqs));',
+      },
+    ],
+    row: 'worker-inserted-outbox',
     because: /\d+ lost/,
   },
   {
@@ -71,6 +84,25 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     row: 'many-workers',
     because: /miscounted/,
+  },
+  {
+    line: 'one id, one interaction',
+    file: RECORDER,
+    edits: [
+      {
+        find: 'const reused = await findReused(tx, recordable, row);',
+        replace: 'const reused: RejectedEntry[] = [];',
+      },
+    ],
+    row: 'poison',
+    because: /each rejected with its reason: \d+ not/,
+  },
+  {
+    line: 'nothing of whom was erased',
+    file: RECORD_SQL,
+    edits: [{ find: 'FROM input WHERE NOT erased ORDER BY id', replace: 'FROM input ORDER BY id' }],
+    row: 'erased',
+    because: /\d+ duplicated/,
   },
   {
     line: 'confirm before answer',

@@ -2,6 +2,7 @@ import type { Row } from '../row.ts';
 import { bothFrozen, bothStopped } from './both-away.ts';
 import { brokerAlarm, brokerBlackHole, brokerFrozen, brokerStopped, brokerUnbound } from './broker.ts';
 import { clock } from './clock.ts';
+import { erased } from './erased.ts';
 import { manyWorkers } from './many-workers.ts';
 import { network } from './network.ts';
 import { poison } from './poison.ts';
@@ -38,6 +39,7 @@ export const ROWS: readonly Row[] = [
   ...redis,
   manyWorkers,
   poison,
+  erased,
   clock,
   network,
   rollingRestarts,

@@ -3,11 +3,13 @@ import { waitFor } from '../../servers/wait-for.ts';
 import { metricOf } from '../metric-of.ts';
 import type { Arena, Row } from '../row.ts';
 import { missingOf } from '../system-under-fault.ts';
+import type { Traffic } from '../traffic.ts';
 import {
   beforeAck,
   beforeCommit,
   beforeCommitIsKnown,
   beforeInsert,
+  beforeOutboxCommit,
   withTransaction,
   type TrapFactory,
 } from '../trap.ts';
@@ -23,6 +25,8 @@ interface Step {
   readonly fault: string;
   readonly trap: TrapFactory;
   readonly at: 'postgres' | 'rabbitmq';
+  /** RabbitMQ is away for the API meanwhile. */
+  readonly isByOutbox?: boolean;
   /** What the worker has in hand there. */
   readonly isRecorded: boolean;
 }
@@ -43,6 +47,14 @@ const STEPS: readonly Step[] = [
     isRecorded: false,
   },
   {
+    name: 'inserted-outbox',
+    fault: 'SIGKILL the worker when it has inserted what came by the outbox',
+    trap: beforeOutboxCommit,
+    at: 'postgres',
+    isByOutbox: true,
+    isRecorded: false,
+  },
+  {
     name: 'committed',
     fault: 'SIGKILL the worker when it has committed',
     trap: beforeCommitIsKnown,
@@ -52,24 +64,26 @@ const STEPS: readonly Step[] = [
   { name: 'before-ack', fault: 'SIGKILL the worker before its ack', trap: beforeAck, at: 'rabbitmq', isRecorded: true },
 ];
 
-export const workerSteps: readonly Row[] = STEPS.map(({ name, fault, trap, at, isRecorded }) => ({
-  name: `worker-${name}`,
-  fault,
+export const workerSteps: readonly Row[] = STEPS.map((step) => ({
+  name: `worker-${step.name}`,
+  fault: step.fault,
   async run(arena) {
+    const { trap, at, isByOutbox = false, isRecorded } = step;
     const { system } = arena;
     const proxy = system.links.worker[at];
     const kills = arena.isQuick ? 1 : KILLS_EACH;
     // What comes to a worker a second time is then what was not acknowledged, and nothing else.
-    arena.write({ resends: false });
+    const writing = arena.write({ resends: false });
     let asExpected = 0;
     for (let kill = 0; kill < kills; kill += 1) {
       await arena.wait(arena.between(50, 300));
+      if (isByOutbox) await turnToOutbox(arena, writing);
       let sent = '';
       await withDeadline(proxy.spring(withTransaction(trap, (text) => (sent = text))), TRAP_MS, 'the trap');
       const inHand = idsIn(sent, arena);
       const missing = await missingOf(system.databaseUrl, inHand);
       await system.worker.kill();
-      await proxy.heal();
+      await system.heal();
       await system.worker.start();
       await arena.recovers();
       // No ids are on their way to RabbitMQ: of what is not acknowledged there one at least comes again.
@@ -84,6 +98,15 @@ export const workerSteps: readonly Row[] = STEPS.map(({ name, fault, trap, at, i
     arena.holds(what, asExpected === kills, `${asExpected} of ${kills}`);
   },
 }));
+
+/** What RabbitMQ took without a word goes into the outbox too: resolves when all of that is recorded. */
+async function turnToOutbox({ system, ledger }: Arena, { open }: Traffic): Promise<void> {
+  system.links.api.rabbitmq.refuse();
+  const underWay = [...open];
+  await waitFor('their answers', () => underWay.every((one) => !open.has(one)));
+  const accepted = ledger.acceptedIds();
+  await waitFor('them to be recorded', async () => (await missingOf(system.databaseUrl, accepted)).length === 0);
+}
 
 /** The interactions of this row that a text of the worker's names. */
 function idsIn(text: string, { ledger }: Arena): string[] {
