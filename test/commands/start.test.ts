@@ -136,6 +136,9 @@ it('on real parts: not ready on an older schema or one too new, between them API
       return text.includes('the schema is newer than this version can work on');
     });
   }
+  for (const { output } of [api, worker]) {
+    expect(output()).toMatch(/the schema is newer than this version can work on.*the schema does not fit: not ready/);
+  }
   for (const command of [api, worker]) {
     command.signal('SIGTERM');
     expect(await command.ended()).toBe(0);

@@ -90,6 +90,30 @@ it('the worker keeps its tables: partitions of new months, old minutes, old mont
   await query(url.worker, 'DELETE FROM minutes WHERE minute < 0; DELETE FROM rejected WHERE seq < 0');
 });
 
+/** Of every object there is, by whatever way: grants, defaults, PUBLIC. Months made by now are among them. */
+const BEYOND = `
+  WITH parts AS (SELECT * FROM pg_roles WHERE rolname IN ('groundswell_api', 'groundswell_worker')),
+  held AS (
+    SELECT rolname, 'TABLE' AS kind, "right", relname::text AS object
+    FROM parts, pg_class, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS "right"
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND has_table_privilege(parts.oid, pg_class.oid, "right")
+    UNION ALL SELECT rolname, 'FUNCTION', 'EXECUTE', p.oid::regprocedure::text
+    FROM parts, pg_proc AS p
+    WHERE pronamespace = 'public'::regnamespace AND prosecdef AND has_function_privilege(parts.oid, p.oid, 'EXECUTE')
+  )
+  SELECT * FROM held
+  EXCEPT SELECT role, kind, "right", CASE kind WHEN 'FUNCTION' THEN object::regprocedure::text ELSE object END
+    FROM wanted_rights(), unnest(objects) AS object
+  UNION ALL SELECT rolname, 'SCHEMA', 'CREATE', nspname FROM parts, pg_namespace WHERE has_schema_privilege(parts.oid, pg_namespace.oid, 'CREATE')
+  UNION ALL SELECT rolname, 'DATABASE', 'CREATE', current_database() FROM parts WHERE has_database_privilege(parts.oid, current_database(), 'CREATE')
+  UNION ALL SELECT rolname, 'ROLE', 'MEMBER', roleid::regrole::text FROM parts JOIN pg_auth_members ON member = parts.oid
+  UNION ALL SELECT rolname, 'ROLE', 'ATTRIBUTE', 'any' FROM parts
+    WHERE rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls OR rolcanlogin`;
+
+it('the roles of API and worker have no right but those on the list', async () => {
+  expect(await query(database.url, BEYOND)).toEqual([]);
+});
+
 const DENIED = /permission denied|must be owner/;
 
 describe.each([

@@ -2,8 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { z } from 'zod';
 import { runCommand } from '../commands/run-command.ts';
 import { graphql, startCommand } from '../commands/start-command.ts';
+import { ask } from '../end-to-end/system.ts';
 import { freePort } from '../servers/free-port.ts';
 import { requireProgram } from '../servers/programs.ts';
 import { query } from '../servers/query.ts';
@@ -15,7 +17,13 @@ import { give, unprivilegedUser } from '../servers/unprivileged-user.ts';
 import { waitFor } from '../servers/wait-for.ts';
 
 const ADMIN = { 'x-user-id': 'root', 'x-user-role': 'admin' };
-const PARTS = ['Postgres (DATABASE_URL)', 'RabbitMQ (AMQP_URL)', 'Redis (REDIS_URL)'];
+const REPORT = z.object({ parts: z.array(z.object({ name: z.string(), problem: z.string().nullable() })) });
+const PARTS = [
+  'Postgres (DATABASE_URL)',
+  'Replica 1 (DATABASE_REPLICA_URLS)',
+  'RabbitMQ (AMQP_URL)',
+  'Redis (REDIS_URL)',
+];
 let authority: string;
 let strangersAuthority: string;
 let postgres: PostgresCluster;
@@ -132,22 +140,38 @@ it('with TLS asked for by each URL, what is accepted is recorded, and no connect
   for (const line of await doctor(env)) expect(line).toMatch(/^ok /);
 });
 
-it.each([
+const DISTRUSTED: [string, () => Record<string, string>][] = [
   ['of an authority that we do not know', () => ({ ...env, NODE_EXTRA_CA_CERTS: strangersAuthority })],
   [
     'for another host',
     () =>
       Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value.replace('127.0.0.1', 'localhost')])),
   ],
-])('a server with a certificate %s is refused, and said to be', async (_, given) => {
+];
+const UNTRUSTED = /certificate|altnames/;
+
+it.each(DISTRUSTED)('a server with a certificate %s is refused, and said to be', async (_, given) => {
   for (const line of await doctor(given())) {
-    expect(line).toMatch(/^FAULT .*cannot be reached: .*(?:certificate|altnames)/);
+    expect(line).toMatch(/^FAULT .*cannot be reached: /);
+    expect(line).toMatch(UNTRUSTED);
   }
 });
 
-it('an API that cannot trust its Postgres stays not ready, and says why', async () => {
-  await using api = await startCommand('api', { ...env, NODE_EXTRA_CA_CERTS: strangersAuthority });
-  const ready = await fetch(`${api.url}/health/ready`);
-  expect(ready.status).toBe(503);
-  expect(await ready.text()).toMatch(/certificate/);
+it.each(DISTRUSTED)('API and worker use no server with a certificate %s, and say why', async (_, given) => {
+  await using api = await startCommand('api', given());
+  await using worker = await startCommand('worker', given());
+  const write = 'mutation { recordInteraction(input: { itemId: "a", type: VIEW }) { interaction { id } } }';
+  expect(await ask(api, write, {}, ADMIN)).toMatchObject({
+    status: 503,
+    body: { errors: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }] },
+  });
+  const names = ['postgres', 'replicas', 'rabbitmq', 'redis'];
+  for (const url of [api.url, worker.metricsUrl]) {
+    await waitFor(`${names.join(', ')} at ${url} to be refused`, async () => {
+      const response = await fetch(`${url}/health/ready`);
+      const { parts } = REPORT.parse(await response.json());
+      const refused = parts.filter(({ problem }) => UNTRUSTED.test(problem ?? '')).map(({ name }) => name);
+      return response.status === 503 && names.every((name) => refused.includes(name));
+    });
+  }
 });

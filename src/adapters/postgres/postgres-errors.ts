@@ -16,12 +16,27 @@ const TRANSIENT_PRISMA = new Set([
   'P2034',
   'P2037',
 ]);
+/**
+ * Of the driver adapter: there is no connection, or none for us (a certificate that has expired, a password that was changed).
+ * Who mends that is a person, and then the same statement succeeds.
+ */
+const TRANSIENT_KINDS = new Set([
+  'AuthenticationFailed',
+  'ConnectionClosed',
+  'DatabaseAccessDenied',
+  'DatabaseDoesNotExist',
+  'DatabaseNotReachable',
+  'SocketTimeout',
+  'TlsConnectionError',
+  'TooManyConnections',
+]);
 const TRANSIENT_NODE = /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/;
 const TRANSIENT_TEXT =
   /terminat(ed|ing)|timeout exceeded|Can't reach|not queryable|Server has closed|Connection ended|in recovery|not yet accepting|starting up|shutting down|server_login_retry|no more connections/i;
 
-/** Whether the fault may pass by itself; everything else is the statement's or the rows'. */
+/** Whether the fault may pass; everything else is the statement's or the rows'. */
 export function isTransient(error: unknown): boolean {
+  if (partsOf(error).some(isTransientKind)) return true;
   for (const code of codesOf(error)) {
     if (TRANSIENT_PRISMA.has(code) || TRANSIENT_SQLSTATE.test(code) || TRANSIENT_NODE.test(code)) return true;
   }
@@ -29,6 +44,18 @@ export function isTransient(error: unknown): boolean {
   // Of a disk that failed Postgres says that it lacks the right, until it ends.
   const text = state === undefined ? TRANSIENT_TEXT : state === '42501' ? /Read-only file system/ : null;
   return text !== null && messagesOf(error).some((message) => text.test(message));
+}
+
+function isTransientKind({ kind }: Record<string, unknown>): boolean {
+  return typeof kind === 'string' && TRANSIENT_KINDS.has(kind);
+}
+
+/** What the driver says of why there is no connection, such as what is wrong with a certificate. */
+export function connectionFaultOf(error: unknown): string | undefined {
+  for (const part of partsOf(error).filter(isTransientKind)) {
+    for (const key of ['reason', 'originalMessage']) if (typeof part[key] === 'string') return part[key];
+  }
+  return undefined;
 }
 
 /** Prisma's own for values that it, or Postgres, cannot take: too long, out of range, NUL in text. */
@@ -58,7 +85,6 @@ function codesOf(error: unknown): string[] {
       const value = part[key];
       if (typeof value === 'string') codes.push(value);
     }
-    if (typeof part['kind'] === 'string' && part['kind'] === 'ConnectionClosed') codes.push('P1017');
   }
   return codes;
 }
@@ -77,6 +103,7 @@ function partsOf(error: unknown, depth = 0): Record<string, unknown>[] {
     'code',
     'originalCode',
     'kind',
+    'reason',
     'message',
     'originalMessage',
     'cause',

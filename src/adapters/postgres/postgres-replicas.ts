@@ -2,6 +2,7 @@ import { messageOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
+import { connectionFaultOf } from './postgres-errors.ts';
 import { type PrismaClient, Prisma } from '../generated/prisma/client.ts';
 
 const PROBE_INTERVAL_MS = 500;
@@ -100,15 +101,19 @@ function createMember(client: PrismaClient, index: number, { maxLagMs, logger, m
     fault: () => fault,
     isWell: () => fault === null,
     takeOut(reason: unknown): void {
-      become(`${name}: ${messageOf(reason)}`);
+      become(`${name}: ${wordsOf(reason)}`);
     },
     async probe(): Promise<void> {
       try {
         become(await withDeadline(measure(), PROBE_DEADLINE_MS, name));
       } catch (error) {
         metrics.replicaLag.remove(labels);
-        become(`${name}: ${messageOf(error)}`);
+        become(`${name}: ${wordsOf(error)}`);
       }
     },
   };
+}
+
+function wordsOf(error: unknown): string {
+  return connectionFaultOf(error) ?? messageOf(error);
 }

@@ -6,7 +6,7 @@ import { noTracing, type Tracing } from '../../runtime/tracing.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import { DeadlineError, UnavailableError } from '../../runtime/errors.ts';
 import { createNamedStatements } from './named-statements.ts';
-import { isTransient } from './postgres-errors.ts';
+import { connectionFaultOf, isTransient } from './postgres-errors.ts';
 import { createReplicaSet } from './postgres-replicas.ts';
 import { createRetryBudget } from './retry-budget.ts';
 import { traceAdapter } from './traced-adapter.ts';
@@ -88,7 +88,9 @@ export function createDatabase(options: DatabaseOptions): Database {
       primaryAnsweredAtMs = performance.now();
       return result;
     } catch (error) {
-      throw isTransient(error) ? new UnavailableError('Postgres is away', error) : error;
+      if (!isTransient(error)) throw error;
+      const fault = connectionFaultOf(error);
+      throw new UnavailableError(`Postgres is away${fault === undefined ? '' : `: ${fault}`}`, error);
     }
   }
 

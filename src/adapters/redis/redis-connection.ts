@@ -37,15 +37,22 @@ export interface RedisOptions {
 export async function connectRedis({ url, deadlineMs, logger, metrics }: RedisOptions): Promise<RedisConnection> {
   let client = newClient(url);
   let usedSinceMs = Date.now();
+  /** What it last failed by: its calls say no more than that there is no connection. */
+  let reason = '';
   const users: ((client: RedisClient) => void)[] = [];
 
   function open(next: RedisClient): void {
     client = next;
     usedSinceMs = Date.now();
     // Without a listener an error event would end the process; the guard sees the failing calls.
-    client.on('error', () => undefined);
+    client.on('error', (error: unknown) => (reason = `: ${messageOf(error)}`));
     client.connect().catch(() => undefined);
     for (const use of users) use(client);
+  }
+  /** Keyv's store would connect a client by itself that is not open yet, and destroy it when that fails. */
+  function connected(): RedisClient {
+    if (!client.isReady) throw new Error(`not connected${reason}`);
+    return client;
   }
   function replaceDeadClient(): void {
     if (Date.now() - usedSinceMs < REPLACE_AFTER_MS) return;
@@ -63,7 +70,7 @@ export async function connectRedis({ url, deadlineMs, logger, metrics }: RedisOp
     probeIntervalMs: PROBE_INTERVAL_MS,
     async probe() {
       replaceDeadClient();
-      await connected(client).ping();
+      await connected().ping();
     },
     onChange(fault) {
       if (fault === null) logger.info('Redis is back');
@@ -77,7 +84,7 @@ export async function connectRedis({ url, deadlineMs, logger, metrics }: RedisOp
   return {
     async run(work, ownDeadlineMs) {
       try {
-        return await guard.run(async () => work(connected(client)), ownDeadlineMs);
+        return await guard.run(async () => work(connected()), ownDeadlineMs);
       } catch (error) {
         metrics.cacheErrors.inc();
         throw error;
@@ -85,7 +92,7 @@ export async function connectRedis({ url, deadlineMs, logger, metrics }: RedisOp
     },
     async check() {
       try {
-        await guard.run(async () => connected(client).ping());
+        await guard.run(async () => connected().ping());
         return null;
       } catch (error) {
         return guard.fault() ?? messageOf(error);
@@ -100,12 +107,6 @@ export async function connectRedis({ url, deadlineMs, logger, metrics }: RedisOp
       client.destroy();
     },
   };
-}
-
-/** Keyv's store would connect a client by itself that is not open yet, and destroy it when that fails. */
-function connected(client: RedisClient): RedisClient {
-  if (!client.isReady) throw new Error('not connected');
-  return client;
 }
 
 function newClient(url: string) {
