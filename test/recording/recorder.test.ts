@@ -22,3 +22,27 @@ test('a batch takes at most three statements, whatever its size', async () => {
   const statements = (await statementCounts(url)).filter(({ query }) => !/^(BEGIN|COMMIT)/i.test(query));
   expect(statements.reduce((sum, { calls }) => sum + calls, 0)).toBeLessThanOrEqual(3);
 });
+
+test('what is new is not looked for among the known, until some of it was', async () => {
+  await using recording = await createRecording(await createTestDatabase(), ['a']);
+  const { url } = recording.migrated.server;
+  const calls = async (): Promise<{ careless: number; careful: number }> => {
+    const counts = (await statementCounts(url)).filter(({ query }) => query.includes('INSERT INTO interactions'));
+    const careful = counts.filter(({ query }) => query.includes('ON CONFLICT (id) DO NOTHING'));
+    const sum = (of: typeof counts): number => of.reduce((total, count) => total + count.calls, 0);
+    await resetStatementCounts(url);
+    return { careless: sum(counts) - sum(careful), careful: sum(careful) };
+  };
+  const [known, other] = [interaction(), interaction()];
+  await resetStatementCounts(url);
+  await recording.recorder.record(entries(known));
+  expect(await calls()).toEqual({ careless: 1, careful: 0 });
+  // pg_stat_statements counts what was executed to its end: not the one that failed.
+  expect(await recording.recorder.record(entries(known, other))).toMatchObject({ recorded: 1, duplicates: 1 });
+  expect(await calls()).toEqual({ careless: 0, careful: 1 });
+  expect(await recording.recorder.record(entries(interaction()))).toMatchObject({ recorded: 1, duplicates: 0 });
+  expect(await calls()).toEqual({ careless: 0, careful: 1 });
+  await recording.recorder.record(entries(interaction()));
+  expect(await calls()).toEqual({ careless: 1, careful: 0 });
+  expect(await recording.totals()).toEqual(['a VIEW 4 1']);
+});

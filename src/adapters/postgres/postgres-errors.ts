@@ -73,6 +73,11 @@ export function isMissingPartition(error: unknown): boolean {
   );
 }
 
+/** A row with this key is there, or came while this one was written. */
+export function isUniqueViolation(error: unknown): boolean {
+  return sqlState(error) === '23505';
+}
+
 /** The five characters Postgres gave, wherever the driver adapter has put them. */
 export function sqlState(error: unknown): string | undefined {
   return codesOf(error).find((code) => /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code) && !/^P\d{4}$/.test(code));

@@ -11,7 +11,7 @@ import {
   type RejectedEntry,
 } from '../../interactions/recorder.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
-import { isFaultOfRows, isMissingPartition, sqlState } from './postgres-errors.ts';
+import { isFaultOfRows, isMissingPartition, isUniqueViolation, sqlState } from './postgres-errors.ts';
 import { PLAN_KEPT } from './named-statements.ts';
 import { plainArray, quoted } from './plain-array.ts';
 import { createPartitions, oldestMinute } from './postgres-partitions.ts';
@@ -38,6 +38,8 @@ const CACHED_ITEM_KEYS = 500_000;
 export function createPostgresRecorder(database: Database, now: () => number = Date.now): InteractionRecorder {
   const itemKeys = new LRUCache<string, bigint>({ max: CACHED_ITEM_KEYS });
   const partitions = createPartitions(database);
+  /** What was recorded before comes in runs: after a crash, or from a file that was imported already. */
+  let expectsKnown = false;
 
   async function lookUpItems(tx: Queryable, batch: readonly RecordEntry[]): Promise<void> {
     const missing = new Set<string>();
@@ -68,32 +70,40 @@ export function createPostgresRecorder(database: Database, now: () => number = D
     await partitions.ensureFor(sifted.entries.map(({ interaction }) => occurredAtMs(interaction.id)));
     const outboxSeqs = [...batch, ...before].flatMap(({ outboxSeq }) => outboxSeq ?? []);
 
-    return database.transaction(async (tx) => {
-      const { keyed, unknown } = await key(tx, sifted.entries);
-      const taken = await takeFromOutbox(tx, outboxSeqs);
-      const isOurs = ({ outboxSeq }: Pick<RecordEntry, 'outboxSeq'>): boolean =>
-        outboxSeq === null || taken.has(outboxSeq);
-      const recordable = keyed.filter(({ entry }) => isOurs(entry));
-      const row = await recordRows(tx, recordable, oldestMinute(now()));
-      const known = recordable.length - row.fresh - row.discarded.length;
-      const reused = await findReused(tx, recordable, row);
-      const unfounded = new Set([...row.discarded, ...reused.map(({ interaction }) => interaction?.id)]);
-      await dropUnfounded(
-        tx,
-        recordable.filter(
-          ({ entry: { interaction } }) => isReactionType(interaction.type) && unfounded.has(interaction.id),
-        ),
-      );
-      const rejected = [...before, ...sifted.contradicting, ...unknown].filter(isOurs).concat(reused);
-      await keepRejected(tx, rejected);
-      return {
-        recorded: row.fresh,
-        duplicates: known - reused.length + sifted.repeating.filter(isOurs).length,
-        discarded: row.discarded.length,
-        rejected,
-        skipped: outboxSeqs.length - taken.size,
-      };
-    });
+    const attempt = async (mayBeKnown: boolean): Promise<RecordResult> =>
+      database.transaction(async (tx) => {
+        const { keyed, unknown } = await key(tx, sifted.entries);
+        const taken = await takeFromOutbox(tx, outboxSeqs);
+        const isOurs = ({ outboxSeq }: Pick<RecordEntry, 'outboxSeq'>): boolean =>
+          outboxSeq === null || taken.has(outboxSeq);
+        const recordable = keyed.filter(({ entry }) => isOurs(entry));
+        const row = await recordRows(tx, recordable, { oldestMinute: oldestMinute(now()), mayBeKnown });
+        const known = recordable.length - row.fresh - row.discarded.length;
+        expectsKnown = known > 0;
+        const reused = await findReused(tx, recordable, row);
+        const unfounded = new Set([...row.discarded, ...reused.map(({ interaction }) => interaction?.id)]);
+        await dropUnfounded(
+          tx,
+          recordable.filter(
+            ({ entry: { interaction } }) => isReactionType(interaction.type) && unfounded.has(interaction.id),
+          ),
+        );
+        const rejected = [...before, ...sifted.contradicting, ...unknown].filter(isOurs).concat(reused);
+        await keepRejected(tx, rejected);
+        return {
+          recorded: row.fresh,
+          duplicates: known - reused.length + sifted.repeating.filter(isOurs).length,
+          discarded: row.discarded.length,
+          rejected,
+          skipped: outboxSeqs.length - taken.size,
+        };
+      });
+    try {
+      return await attempt(expectsKnown);
+    } catch (error) {
+      if (!isUniqueViolation(error)) throw error;
+      return attempt(true);
+    }
   }
 
   return {
@@ -167,11 +177,15 @@ async function takeFromOutbox(tx: Queryable, seqs: readonly bigint[]): Promise<R
   return new Set(rows.map(({ seq }) => seq));
 }
 
-async function recordRows(tx: Queryable, batch: readonly KeyedEntry[], fromMinute: number): Promise<RecordedRow> {
+async function recordRows(
+  tx: Queryable,
+  batch: readonly KeyedEntry[],
+  options: Parameters<typeof recordBatchSql>[1],
+): Promise<RecordedRow> {
   // Also for an empty batch: what is rejected beside it must not slip past an erasure.
   await tx.$executeRaw(lockReactionsSql(batch));
   if (batch.length === 0) return { fresh: 0, discarded: [], reused: [], unseen: [] };
-  const [row] = await tx.$queryRaw<RecordedRow[]>(recordBatchSql(batch, fromMinute));
+  const [row] = await tx.$queryRaw<RecordedRow[]>(recordBatchSql(batch, options));
   if (row === undefined) throw new Error('recording gave no row');
   return row;
 }

@@ -94,9 +94,13 @@ export interface RecordedRow {
 /**
  * Second statement, the whole batch at once: new interactions, and from those alone people, reactions, rollups and what is
  * to be rescored. Every write is in key order, and every batch writes the tables in the same order, so concurrent workers
- * wait for each other but never in a circle. Minutes older than `oldestMinute` are not kept.
+ * wait for each other but never in a circle. Minutes older than `oldestMinute` are not kept. Unless some `mayBeKnown`, an id
+ * recorded before fails the whole: looking for conflicts row by row is a tenth of what a batch costs Postgres.
  */
-export function recordBatchSql(batch: readonly KeyedEntry[], oldestMinute: number): Prisma.Sql {
+export function recordBatchSql(
+  batch: readonly KeyedEntry[],
+  { oldestMinute, mayBeKnown }: { readonly oldestMinute: number; readonly mayBeKnown: boolean },
+): Prisma.Sql {
   const rows = batch.map(({ entry }) => entry.interaction);
   return Prisma.sql`
     WITH input AS MATERIALIZED (
@@ -114,7 +118,7 @@ export function recordBatchSql(batch: readonly KeyedEntry[], oldestMinute: numbe
     fresh AS (
       INSERT INTO interactions (id, viewer, item_key, type, retraction, metadata)
       SELECT id, viewer, item_key, type, retraction, metadata FROM input WHERE NOT erased ORDER BY id
-      ON CONFLICT (id) DO NOTHING
+      ${mayBeKnown ? Prisma.sql`ON CONFLICT (id) DO NOTHING` : Prisma.empty}
       RETURNING id, viewer, item_key, type, retraction, uuid_minute(id) AS minute
     ),
     counted AS (
@@ -146,7 +150,8 @@ export function recordBatchSql(batch: readonly KeyedEntry[], oldestMinute: numbe
       SELECT item_key, type, NULL, since_id FROM met WHERE made AND since_id = id AND ${isAllFresh(batch.length)}
     ),
     deltas AS MATERIALIZED (
-      SELECT item_key, type, minute, sum(events) AS events, sum(people) AS people
+      -- As integers: the rollups would sum bigint as numeric.
+      SELECT item_key, type, minute, sum(events)::integer AS events, sum(people)::integer AS people
       FROM (
         SELECT item_key, type, minute, 1 AS events, 0 AS people FROM fresh WHERE type NOT IN ('LIKE', 'SAVE')
         UNION ALL SELECT item_key, type, minute, 0, 1 FROM counted
