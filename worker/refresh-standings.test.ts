@@ -10,7 +10,12 @@ describe('refreshStandings', () => {
   afterEach(() => void vi.useRealTimers());
 
   /** When passes began within the first seconds, each taking 100 ms. */
-  async function startsOf(state: { more: boolean; isQueueBehind: boolean }): Promise<number[]> {
+  async function startsOf(state: {
+    more: boolean;
+    isQueueBehind: boolean;
+    /** When what is being recorded was accepted, by the time of the fake clock. */
+    inHandMs?: (nowMs: number) => number;
+  }): Promise<number[]> {
     const stop = new AbortController();
     const startedAtMs = performance.now();
     const starts: number[] = [];
@@ -26,6 +31,7 @@ describe('refreshStandings', () => {
       metrics: createMetrics(),
       logger: createLogger('silent', 'test'),
       isQueueBehind: () => state.isQueueBehind,
+      oldestInHandMs: () => state.inHandMs?.(Date.now()) ?? Infinity,
       signal: stop.signal,
     });
     await vi.advanceTimersByTimeAsync(2_050);
@@ -45,5 +51,20 @@ describe('refreshStandings', () => {
 
   it('leaves four fifths of the time to recording while the queue is behind', async () => {
     expect(await startsOf({ more: true, isQueueBehind: true })).toEqual([0, 501, 1_002]);
+    expect(await startsOf({ more: true, isQueueBehind: true, inHandMs: (now) => now - 2_000 })).toEqual([
+      0, 501, 1_002,
+    ]);
+  });
+
+  it('leaves nine tenths of the time to recording while what is recorded was accepted over two seconds ago', async () => {
+    expect(await startsOf({ more: true, isQueueBehind: true, inHandMs: (now) => now - 2_001 })).toEqual([
+      0, 1_001, 2_002,
+    ]);
+  });
+
+  it('rests no longer than the queue is late', async () => {
+    const startedAtMs = Date.now();
+    const inHandMs = (now: number): number => (now - startedAtMs < 450 ? now - 60_000 : now);
+    expect((await startsOf({ more: true, isQueueBehind: false, inHandMs })).slice(0, 2)).toEqual([0, 501]);
   });
 });

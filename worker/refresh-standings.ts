@@ -12,8 +12,14 @@ const EVERY_MS = 500;
  */
 const AT_MS = 250;
 const LONGEST_REST_MS = 5_000;
-/** So many times what a pass took is left to recording: at least, while standings are behind, and while the queue itself is. */
-const REST = { always: 0.5, standingsBehind: 1, queueBehind: 4 };
+/**
+ * So many times what a pass took is left to recording: at least, while standings are behind, while the queue itself is, and while
+ * what comes out of it is older than standings may be.
+ */
+const REST = { always: 0.5, standingsBehind: 1, queueBehind: 4, queueLate: 9 };
+const LATE_MS = 2_000;
+/** How often a rest is looked at again: it ends early when the queue is no longer late. */
+const LOOK_MS = 100;
 
 export interface RefreshStandingsOptions {
   readonly standings: StandingsRefresher;
@@ -21,12 +27,31 @@ export interface RefreshStandingsOptions {
   readonly logger: Logger;
   /** Whether more is waiting in the queue than is being recorded. */
   readonly isQueueBehind: () => boolean;
+  /** When the oldest of what is being recorded was accepted, ms since the epoch; Infinity when nothing is. */
+  readonly oldestInHandMs: () => number;
   readonly signal: AbortSignal;
 }
 
 /** Runs in every worker; the refresher sees to it that one of them does the work. Resolves when `signal` aborts. */
 export function refreshStandings(options: RefreshStandingsOptions): Promise<void> {
-  const { standings, metrics, logger, isQueueBehind, signal } = options;
+  const { standings, metrics, logger, isQueueBehind, oldestInHandMs, signal } = options;
+
+  /** What still waits in the queue stands nowhere, so the machine is better used to record it. */
+  function restOf(more: boolean): number {
+    if (Date.now() - oldestInHandMs() > LATE_MS) return REST.queueLate;
+    if (isQueueBehind()) return REST.queueBehind;
+    return more ? REST.standingsBehind : REST.always;
+  }
+
+  async function rest(tookMs: number, more: boolean): Promise<void> {
+    const sinceMs = performance.now();
+    while (!signal.aborted) {
+      const leftMs = Math.min(restOf(more) * tookMs, LONGEST_REST_MS) - (performance.now() - sinceMs);
+      if (leftMs <= 0) return;
+      await pause(Math.min(leftMs, LOOK_MS), signal);
+    }
+  }
+
   return repeat({
     name: 'refresh standings',
     everyMs: 0,
@@ -37,10 +62,8 @@ export function refreshStandings(options: RefreshStandingsOptions): Promise<void
       const { led, more } = await standings.refresh(EVERY_MS / 2);
       const tookMs = performance.now() - startedAtMs;
       if (led) metrics.standingsRefresh.observe(tookMs / 1_000);
-      // What still waits in the queue stands nowhere, so the machine is better used to record it.
-      const rest = isQueueBehind() ? REST.queueBehind : more ? REST.standingsBehind : REST.always;
-      const restMs = Math.min(rest * tookMs, LONGEST_REST_MS);
-      await pause(more ? restMs : restMs + untilNext(Date.now() + restMs), signal);
+      await rest(tookMs, more);
+      if (!more) await pause(untilNext(Date.now()), signal);
       return 'again';
     },
   });

@@ -56,6 +56,7 @@ export async function startWorker(ports: WorkerPorts, options: WorkerOptions): P
       metrics,
       logger,
       isQueueBehind: () => batchers.some((batcher) => batcher.isBehind()),
+      oldestInHandMs: () => Math.min(...sources.map(({ name }) => inHand.oldestMs(name))),
       signal: stopping.signal,
     }),
     maintain({ ...ports, ...options, signal: stopping.signal }),
