@@ -1,15 +1,20 @@
+import { relative } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const INTEGRATION = '**/*.integration.test.ts';
-/** Whole deployments, several processes each, and no promise of how fast they are: two at a time, as they mostly wait. */
+/**
+ * Whole deployments, several processes each, and no promise of how fast they are: two at a time, as they mostly wait.
+ * The longest first.
+ */
 const SYSTEMS = [
-  'deploy/dockerfile.integration.test.ts',
-  'deploy/prometheus/rules.integration.test.ts',
   'test/commands/cluster.test.ts',
-  'test/end-to-end/broker-cluster.test.ts',
-  'test/end-to-end/members.test.ts',
   'test/faults/quick.test.ts',
+  'deploy/dockerfile.integration.test.ts',
+  'test/end-to-end/broker-cluster.test.ts',
   'test/load/load.test.ts',
+  'test/end-to-end/members.test.ts',
+  'deploy/prometheus/rules.integration.test.ts',
 ];
 /** They keep each other from answering in time, so nothing else runs beside one. */
 const ALONE = [
@@ -18,7 +23,24 @@ const ALONE = [
   'test/commands/npm-start.test.ts',
   'test/faults/quick-timed.test.ts',
 ];
+/** Short to read, as what they run is elsewhere, and long to run. */
+const LONG = [
+  'test/recording/recorder.test.ts',
+  'test/end-to-end/systems.test.ts',
+  'test/end-to-end/pgbouncer.test.ts',
+];
 const CODE = '{src,worker,bench,deploy,scripts,examples}';
+
+/** In a clean clone no run has been timed, and the largest files come first: one worker would end with what is short and long. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const others = await super.sort(files);
+    const long = [...SYSTEMS, ...LONG].flatMap((name) =>
+      others.filter(({ moduleId }) => relative(import.meta.dirname, moduleId) === name),
+    );
+    return [...new Set([...long, ...others])];
+  }
+}
 
 export default defineConfig({
   // Vite would take graphql's ES module and Apollo, through Node, its CommonJS one: two sets of classes.
@@ -28,6 +50,7 @@ export default defineConfig({
     // The servers run beside the tests, on as few as two cores.
     maxWorkers: 2,
     teardownTimeout: 60_000,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
