@@ -71,7 +71,7 @@ it.each([1, 3])('what an API publishes to %i partitions a worker gets, each by i
   await waitFor('everything', () => received.length === sent.length);
   expect(received.toSorted()).toEqual(sent.toSorted());
   await queue.close();
-  await source.stop();
+  await source.stop(10_000);
   await source.close();
 });
 

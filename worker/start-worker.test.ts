@@ -115,7 +115,7 @@ describe('startWorker', () => {
   it('names the queue that gives nothing', async () => {
     const { worker, sources } = await setUp();
     expect(worker.fault()).toBeNull();
-    await sources[1].stop();
+    await sources[1].stop(0);
     expect(worker.fault()).toBe('no deliveries from outbox');
     await worker.stop();
     expect(worker.fault()).toBe('stopping');

@@ -79,7 +79,7 @@ export async function startWorker(ports: WorkerPorts, options: WorkerOptions): P
       logger.warn({ drainMs }, 'not everything in hand could be recorded in time: it goes back to its queue');
       givingUp.abort();
     }, drainMs);
-    await Promise.all(sources.map(async (source) => source.stop()));
+    await Promise.all(sources.map(async (source) => source.stop(drainMs)));
     await Promise.all(batchers.map(async (batcher) => batcher.drain()));
     clearTimeout(giveUp);
     await Promise.all(sources.map(async (source) => source.close()));

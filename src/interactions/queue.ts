@@ -48,8 +48,11 @@ export interface DeliverySource<D extends Delivery = Delivery> {
   ack(deliveries: readonly D[]): void;
   /** Hand these out again later: nothing was recorded. Never throws. */
   requeue(deliveries: readonly D[]): void;
-  /** Resolves when no more deliveries come: what is on its way by then is handed out still, and all may be settled. */
-  stop(): Promise<void>;
+  /**
+   * Resolves when no more deliveries come, after `withinMs` at most: what is on its way is handed out still, and all may be settled,
+   * meanwhile too.
+   */
+  stop(withinMs: number): Promise<void>;
   /** Gives everything back that is not settled and closes. */
   close(): Promise<void>;
   /** True while deliveries can come. */

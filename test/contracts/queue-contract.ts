@@ -175,7 +175,7 @@ export function describeQueueContract(name: string, setup: () => Promise<QueueUn
       const { source, got } = await consume();
       // Of one partition deliveries may come while others are still being consumed from.
       await waitFor('the deliveries', () => got.length === 3 && source.ready());
-      await source.stop();
+      await source.stop(2_000);
       expect(source.ready()).toBe(false);
       await subject.queue.publish([Buffer.from('late')]);
       await settle(source, got);

@@ -1,6 +1,7 @@
-import { connect, type ConsumeMessage } from 'amqplib';
+import { connect, type ConfirmChannel, type ConsumeMessage } from 'amqplib';
 import { Client } from 'pg';
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { queueNames } from '../../src/adapters/rabbitmq/rabbitmq-partitions.ts';
 import { encodeMessage } from '../../src/interactions/message.ts';
 import { newInteractionId } from '../../src/interactions/interaction-id.ts';
 import { viewerKeyOf } from '../../src/interactions/viewer-key.ts';
@@ -49,70 +50,84 @@ function messageOf(n: number): Buffer {
   });
 }
 
-/** One interaction a message, confirmed. */
-async function publish(count: number): Promise<void> {
+/** One interaction a message, to each of the queues in turn, confirmed. */
+async function publish(count: number, queues: readonly string[] = [broker.queue]): Promise<void> {
   const connection = await connect(broker.url);
   const channel = await connection.createConfirmChannel();
-  for (let n = 0; n < count; n += 1) {
-    channel.sendToQueue(broker.queue, messageOf(n), { persistent: true, contentType: 'application/json' });
-  }
+  for (let n = 0; n < count; n += 1) send(channel, n, queues);
   await channel.waitForConfirms();
   await connection.close();
 }
 
-/** All that is in the queue, taken out of it: how many were there, and how many had been handed out before. */
-async function takeAll(): Promise<{ left: number; redelivered: number }> {
+function send(channel: ConfirmChannel, n: number, queues: readonly string[]): void {
+  const queue = queues[n % queues.length] ?? '';
+  channel.sendToQueue(queue, messageOf(n), { persistent: true, contentType: 'application/json' });
+}
+
+/** All that is in the queues, taken out of them: how many were there, and how many had been handed out before. */
+async function takeAll(queues: readonly string[]): Promise<{ left: number; redelivered: number }> {
   const connection = await connect(broker.url);
   const channel = await connection.createChannel();
-  const { messageCount } = await channel.checkQueue(broker.queue);
   let left = 0;
   let redelivered = 0;
   const onMessage = (message: ConsumeMessage | null): void => {
     left += 1;
     if (message?.fields.redelivered === true) redelivered += 1;
   };
-  await channel.consume(broker.queue, onMessage, { noAck: true });
-  await waitFor('all that is left', () => left >= messageCount);
+  let waiting = 0;
+  for (const queue of queues) {
+    waiting += (await channel.checkQueue(queue)).messageCount;
+    await channel.consume(queue, onMessage, { noAck: true });
+  }
+  await waitFor('all that is left', () => left >= waiting);
   await connection.close();
   return { left, redelivered };
 }
 
-it('a worker that is stopped amid load leaves nothing that was handed out before: all it held is recorded', async () => {
-  await using worker = await startWorker();
-  const publishing = publish(MESSAGES);
-  await waitFor('it to record', async () => (await recorded()) > 0, { everyMs: 5 });
-  worker.signal('SIGTERM');
-  expect(await worker.ended()).toBe(0);
-  await publishing;
+describe.for([1, 4])('with %i partitions', (partitions) => {
+  const startMember = (): Promise<RunningCommand> => startWorker({ QUEUE_PARTITIONS: String(partitions) });
+  let queues: readonly string[];
+  beforeEach(() => {
+    queues = queueNames({ queueName: broker.queue, partitions });
+  });
 
-  const { left, redelivered } = await takeAll();
-  expect(left, 'the load went on').toBeGreaterThan(0);
-  expect(redelivered).toBe(0);
-  expect((await recorded()) + left).toBe(MESSAGES);
-});
-
-it('nor does one that is stopped amid an even trickle, which leaves the queue no quiet moment', async () => {
-  const connection = await connect(broker.url);
-  const channel = await connection.createConfirmChannel();
-  let sent = 0;
-  let trickle: NodeJS.Timeout | undefined;
-  for (let stops = 0; stops < 3; stops += 1) {
-    await using worker = await startWorker();
-    trickle ??= setInterval(() => {
-      channel.sendToQueue(broker.queue, messageOf(sent), { persistent: true, contentType: 'application/json' });
-      sent += 1;
-    }, 5);
-    const before = await recorded();
-    await waitFor('it to record', async () => (await recorded()) > before, { everyMs: 5 });
+  it('a worker that is stopped amid load leaves nothing that was handed out before: all it held is recorded', async () => {
+    await using worker = await startMember();
+    const publishing = publish(MESSAGES, queues);
+    await waitFor('it to record', async () => (await recorded()) > 0, { everyMs: 5 });
     worker.signal('SIGTERM');
     expect(await worker.ended()).toBe(0);
-  }
-  clearInterval(trickle);
-  await channel.waitForConfirms();
-  await connection.close();
-  const { left, redelivered } = await takeAll();
-  expect(redelivered).toBe(0);
-  expect((await recorded()) + left).toBe(sent);
+    await publishing;
+
+    const { left, redelivered } = await takeAll(queues);
+    expect(left, 'the load went on').toBeGreaterThan(0);
+    expect(redelivered).toBe(0);
+    expect((await recorded()) + left).toBe(MESSAGES);
+  });
+
+  it('nor does one that is stopped amid an even trickle, which leaves the queue no quiet moment', async () => {
+    const connection = await connect(broker.url);
+    const channel = await connection.createConfirmChannel();
+    let sent = 0;
+    let trickle: NodeJS.Timeout | undefined;
+    for (let stops = 0; stops < 3; stops += 1) {
+      await using worker = await startMember();
+      trickle ??= setInterval(() => {
+        send(channel, sent, queues);
+        sent += 1;
+      }, 5);
+      const before = await recorded();
+      await waitFor('it to record', async () => (await recorded()) > before, { everyMs: 5 });
+      worker.signal('SIGTERM');
+      expect(await worker.ended()).toBe(0);
+    }
+    clearInterval(trickle);
+    await channel.waitForConfirms();
+    await connection.close();
+    const { left, redelivered } = await takeAll(queues);
+    expect(redelivered).toBe(0);
+    expect((await recorded()) + left).toBe(sent);
+  });
 });
 
 it('a second signal ends a worker at once that cannot finish its batch, and the next one records it', async () => {

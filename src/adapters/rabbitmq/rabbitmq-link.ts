@@ -119,7 +119,8 @@ export function keepConnected(options: RabbitmqLinkOptions): RabbitmqLink {
       fault = 'closed';
       if (last === undefined || last.over) return;
       const connection = last.connection;
-      if (last.openedAtMs !== undefined && connection !== undefined) {
+      // Deliveries come, and are acknowledged, while other queues are still being consumed from.
+      if (connection !== undefined) {
         const parting = (async () => {
           await goodbye?.(connection);
           await connection.close();

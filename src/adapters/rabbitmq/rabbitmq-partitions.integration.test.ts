@@ -83,7 +83,7 @@ async function group(partitions: number) {
     async function leave(): Promise<void> {
       if (left) return;
       left = true;
-      await source.stop();
+      await source.stop(10_000);
       await Promise.all(recording);
       await source.close();
       members.delete(member);

@@ -1,8 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import { withDeadline } from '../../runtime/deadline.ts';
 import type { Delivery, DeliverySource } from '../../interactions/queue.ts';
-import { UnavailableError, messageOf } from '../../runtime/errors.ts';
+import { UnavailableError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { createAckWindow, type AckWindow } from './rabbitmq-ack-window.ts';
 import { keepConnected } from './rabbitmq-link.ts';
@@ -10,16 +9,11 @@ import { MAX_BODIES_PER_PACK, unpack } from './rabbitmq-packs.ts';
 import { layoutOf } from './rabbitmq-partitions.ts';
 import { beyondFairShare, createSubscription, unacknowledged, type Subscription } from './rabbitmq-subscription.ts';
 import { leftoverPartitions } from './rabbitmq-leftovers.ts';
+import { RUN_DRY_MS, runDry } from './rabbitmq-run-dry.ts';
 import { readTraceHeaders } from './rabbitmq-trace-headers.ts';
 import { declareTopology, onScratchChannel } from './rabbitmq-topology.ts';
 
 const CANCEL_DEADLINE_MS = 1_000;
-/** Longer than a message is on its way. */
-const DRY_LOOK_MS = 10;
-/** From some 60 messages a second on, the default prefetch is full within it. */
-const RUN_DRY_MS = 4_000;
-/** Until it is known how fast they come. */
-const RATE_MS = 100;
 const DECLARE_DEADLINE_MS = 2_000;
 /** After a partition began to be served here, and again while there is more than one: whether others should have some. */
 const FIRST_REBALANCE_MS = 200;
@@ -70,7 +64,7 @@ interface Consumer {
  * again whole when one is given back. What is unsettled when the connection ends, the broker hands out again.
  *
  * Of several partitions every worker consumes each, and the broker serves one worker at a time. A worker with more than its
- * share leaves some, one that nothing is in hand of, and stands at the end of the line again; so nothing is recorded by two workers at
+ * share leaves some, with nothing of them in hand, and stands at the end of the line again; so nothing is recorded by two workers at
  * a time unless a worker loses its connection with a batch at work. The single queue, and partitions that a greater number of them
  * left, are drained too, by all at once.
  */
@@ -114,7 +108,9 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       rebalance: undefined,
     };
     consumer = current;
-    for (const subscription of subscriptions) await subscribe(subscription, current);
+    for (const subscription of subscriptions) {
+      if (!stopped) await subscribe(subscription, current);
+    }
   }
 
   async function subscribe(subscription: Subscription, current: Consumer): Promise<void> {
@@ -124,8 +120,8 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       if (message === null)
         return link?.reset(current.connection, 'the consumer was cancelled: the queue is gone or has moved');
       // These stay unsettled, and go back when the channel closes.
-      if (isClosed || (stopped && subscription.isPartition)) return;
-      if (subscription.leaving) return giveBack(current, [message]);
+      if (isClosed) return;
+      if (subscription.leaving && subscription.isPartition) return giveBack(current, [message]);
       handOut(message, subscription, current);
     });
     subscription.tag = consumerTag;
@@ -162,36 +158,48 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
 
   async function rebalance(current: Consumer): Promise<void> {
     const active = current.subscriptions.filter(
-      ({ isPartition, activeSince, leaving }) => isPartition && activeSince !== null && !leaving,
+      ({ isPartition, activeSince, held, leaving }) => isPartition && activeSince !== null && held === null && !leaving,
     );
     if (active.length <= 1 || stopped || consumer !== current) return;
     // Every worker consumes the single queue; of a partition the broker counts the one that it serves.
     const { consumerCount: workers } = await onScratchChannel(current.connection, (channel) =>
       channel.checkQueue(queueName),
     );
-    for (const subscription of beyondFairShare(active, { partitions, workers })) {
-      subscription.held ??= [];
-      current.hands.onFull();
-      leaveIfIdle(subscription, current);
-    }
+    const departures = beyondFairShare(active, { partitions, workers }).map(async (subscription) => {
+      subscription.departure = standInLineAgain(subscription, current);
+      await subscription.departure.finally(() => (subscription.departure = null));
+    });
+    await Promise.all(departures);
     rebalanceIn(REBALANCE_EVERY_MS, current);
   }
 
-  /** To the end of the line, once all that came is recorded. */
-  function leaveIfIdle(subscription: Subscription, current: Consumer): void {
-    const { held, tag, inHand } = subscription;
-    if (stopped || held === null || inHand > 0 || tag === undefined || current !== consumer) return;
-    subscription.held = null;
-    subscription.tag = undefined;
-    subscription.leaving = true;
-    const left = current.channel.cancel(tag);
-    // After the cancellation, or they would make room for more.
-    acknowledge(held);
-    left
-      .then(async () => {
-        if (!stopped && current === consumer) await subscribe(subscription, current);
-      })
-      .catch((error: unknown) => link?.reset(current.connection, messageOf(error)));
+  async function standInLineAgain(subscription: Subscription, current: Consumer): Promise<void> {
+    await leave(subscription, current, RUN_DRY_MS);
+    if (!stopped && consumer === current) await subscribe(subscription, current);
+  }
+
+  async function leave(subscription: Subscription, current: Consumer, withinMs: number): Promise<void> {
+    const { queue, tag } = subscription;
+    if (tag === undefined) return;
+    subscription.held = [];
+    try {
+      await runDry(subscription, {
+        prefetch: current.prefetch,
+        withinMs,
+        depth: async () => (await current.channel.checkQueue(queue)).messageCount,
+        hurry: () => current.hands.onFull(),
+        isOver: () => consumer !== current,
+      });
+      if (consumer !== current) return;
+      subscription.tag = undefined;
+      subscription.leaving = true;
+      await current.channel.cancel(tag);
+    } finally {
+      const { held } = subscription;
+      subscription.held = null;
+      // Once it is cancelled, or they would make room for more. Over another channel these would be other messages.
+      if (consumer === current) acknowledge(held ?? []);
+    }
   }
 
   function acknowledge(messages: readonly ConsumeMessage[]): void {
@@ -213,44 +221,12 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     }
   }
 
-  /** Calls `work` for each that is of this connection and whose message is not settled, and leaves what was waiting for that. */
-  function settleAll(deliveries: readonly RabbitmqDelivery[], work: (delivery: RabbitmqDelivery) => void): void {
-    const touched = new Set<Subscription>();
-    for (const delivery of deliveries) {
-      const { origin } = delivery;
+  /** Calls `work` for each that is of this connection and whose message is not settled. */
+  function settleAll(deliveries: readonly RabbitmqDelivery[], work: (origin: Origin) => void): void {
+    for (const { origin } of deliveries) {
       if (origin.unsettled === 0 || !isCurrent(origin)) continue;
-      work(delivery);
-      if (origin.unsettled > 0) continue;
-      origin.subscription.inHand -= 1;
-      if (origin.subscription.held !== null) touched.add(origin.subscription);
-    }
-    if (consumer !== undefined) for (const subscription of touched) leaveIfIdle(subscription, consumer);
-  }
-
-  /**
-   * What a quorum queue sends while its consumer is being cancelled, some milliseconds, does not arrive, and comes again. So nothing
-   * is acknowledged until as much is out as may be: then it sends nothing. Where messages come too seldom for that, until there is no
-   * more to send: the next one is not likely within those milliseconds.
-   */
-  async function runDry(subscription: Subscription, current: Consumer): Promise<void> {
-    subscription.held ??= [];
-    let seen = -1;
-    const first = unacknowledged(subscription);
-    const sinceMs = performance.now();
-    const fills = (out: number, tookMs: number): boolean =>
-      tookMs < RATE_MS || first + ((out - first) * RUN_DRY_MS) / tookMs >= current.prefetch;
-    while (
-      consumer === current &&
-      unacknowledged(subscription) < current.prefetch &&
-      performance.now() - sinceMs < RUN_DRY_MS
-    ) {
-      const { messageCount } = await onScratchChannel(current.connection, (channel) =>
-        channel.checkQueue(subscription.queue),
-      );
-      const out = unacknowledged(subscription);
-      if (messageCount === 0 && out === seen && !fills(out, performance.now() - sinceMs)) return;
-      seen = out;
-      await delay(DRY_LOOK_MS);
+      work(origin);
+      if (origin.unsettled === 0) origin.subscription.inHand -= 1;
     }
   }
 
@@ -275,33 +251,33 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     },
     ack(deliveries) {
       const done: ConsumeMessage[] = [];
-      settleAll(deliveries, ({ origin }) => {
+      settleAll(deliveries, (origin) => {
         origin.unsettled -= 1;
-        if (origin.unsettled > 0) return;
-        (origin.subscription.held ?? done).push(origin.message);
+        if (origin.unsettled === 0) (origin.subscription.held ?? done).push(origin.message);
       });
       acknowledge(done);
     },
     requeue(deliveries) {
       const back: ConsumeMessage[] = [];
-      settleAll(deliveries, ({ origin }) => {
+      settleAll(deliveries, (origin) => {
         origin.unsettled = 0;
         back.push(origin.message);
       });
-      settle(back, (current) => giveBack(current, back));
+      // Or a partition that is being left would hand them out here again; they go back when the channel closes.
+      if (!stopped) settle(back, (current) => giveBack(current, back));
     },
-    async stop() {
+    async stop(withinMs) {
       stopped = true;
-      clearTimeout(consumer?.rebalance);
-      // A partition goes to the next worker when the channel closes: before, what is in hand would be at work in two.
       const current = consumer;
-      const leaving = current?.subscriptions.filter(({ isPartition }) => !isPartition) ?? [];
-      const cancelled = leaving.map(async (subscription) => {
-        if (current === undefined || subscription.tag === undefined) return;
-        await runDry(subscription, current);
-        await current.channel.cancel(subscription.tag);
-      });
-      await withDeadline(Promise.all(cancelled), RUN_DRY_MS + CANCEL_DEADLINE_MS, 'RabbitMQ').catch(() => undefined);
+      clearTimeout(current?.rebalance);
+      if (current !== undefined) {
+        const deadlineMs = Math.min(withinMs, RUN_DRY_MS + CANCEL_DEADLINE_MS);
+        const left = current.subscriptions.map(async (subscription) => {
+          await subscription.departure?.catch(() => undefined);
+          await leave(subscription, current, Math.max(0, deadlineMs - CANCEL_DEADLINE_MS));
+        });
+        await withDeadline(Promise.all(left), deadlineMs, 'RabbitMQ').catch(() => undefined);
+      }
       isClosed = true;
     },
     async close() {
@@ -309,8 +285,8 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       isClosed = true;
       clearTimeout(consumer?.rebalance);
       const last = consumer;
-      // Recorded, but kept back while a partition was being given up.
-      for (const { held } of last?.subscriptions ?? []) acknowledge(held ?? []);
+      // Recorded, but its queue was not left in time.
+      for (const subscription of last?.subscriptions ?? []) acknowledge(subscription.held ?? []);
       // The channel goes first: acknowledgements that it has buffered would come after the connection's own goodbye.
       await link?.close(async () => last?.channel.close());
       consumer = undefined;

@@ -15,12 +15,23 @@ export interface Subscription {
   activeSince: number | null;
   /** Being given up: what is recorded meanwhile, unacknowledged, so that no more than the prefetch comes. */
   held: ConsumeMessage[] | null;
-  /** Given up: what still arrives goes back unseen. */
+  /** Given up: of a partition what still arrives goes back unseen. */
   leaving: boolean;
+  /** Until it was given up and stands in line again. */
+  departure: Promise<void> | null;
 }
 
 export function createSubscription(queue: string, isPartition: boolean): Subscription {
-  return { queue, isPartition, tag: undefined, inHand: 0, activeSince: null, held: null, leaving: false };
+  return {
+    queue,
+    isPartition,
+    tag: undefined,
+    inHand: 0,
+    activeSince: null,
+    held: null,
+    leaving: false,
+    departure: null,
+  };
 }
 
 /** Messages that came and are not acknowledged, as the prefetch counts them. */

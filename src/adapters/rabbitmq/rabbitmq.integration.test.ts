@@ -1,4 +1,4 @@
-import { connect } from 'amqplib';
+import { connect, type ConsumeMessage } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { describeQueueContract } from '../../../test/contracts/queue-contract.ts';
 import { startRabbitmq, type RabbitmqServer } from '../../../test/servers/start-rabbitmq.ts';
@@ -8,7 +8,7 @@ import type { Delivery, DeliverySource } from '../../interactions/queue.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import type { Span } from '../../runtime/tracing.ts';
-import { layoutOf } from './rabbitmq-partitions.ts';
+import { layoutOf, queueNames } from './rabbitmq-partitions.ts';
 import { connectRabbitmqQueue, type RabbitmqQueue, type RabbitmqQueueOptions } from './rabbitmq-queue.ts';
 import { createRabbitmqSource } from './rabbitmq-source.ts';
 
@@ -141,36 +141,47 @@ describe('RabbitMQ', () => {
     await waitFor('an empty queue', async () => (await countReady()) === 0);
   });
 
-  it('leaves nothing redelivered to the next consumer when it is stopped amid a stream and what came is settled', async () => {
-    const { url, queue: queueName } = testQueue();
-    const count = 5_000;
-    const source: DeliverySource = createRabbitmqSource({ urls: [url], queueName, prefetch: 4_000, logger });
-    ends.push(() => source.close());
-    let taken = 0;
-    // Settled at once, so that the next ones are on their way whenever it is stopped.
-    await source.start((delivery) => {
-      taken += 1;
-      source.ack([delivery]);
-    }, ignore);
-    await waitFor('the source', () => source.ready());
-    const broker = await connect(url);
-    ends.push(() => broker.close());
-    const channel = await broker.createConfirmChannel();
-    for (let n = 0; n < count; n += 1) channel.sendToQueue(queueName, Buffer.from(`message ${n}`));
-    await waitFor('the stream', () => taken > 100, { everyMs: 1 });
-    await source.stop();
-    await source.close();
-    await channel.waitForConfirms();
+  for (const partitions of [1, 4]) {
+    it(`leaves nothing redelivered to the next consumer when it is stopped amid a stream and what came is settled: ${partitions} partitions`, async () => {
+      const { url, queue: queueName } = testQueue();
+      const count = 5_000;
+      const source: DeliverySource = createRabbitmqSource({
+        urls: [url],
+        queueName,
+        partitions,
+        prefetch: 4_000,
+        logger,
+      });
+      ends.push(() => source.close());
+      let taken = 0;
+      // Settled at once, so that the next ones are on their way whenever it is stopped.
+      await source.start((delivery) => {
+        taken += 1;
+        source.ack([delivery]);
+      }, ignore);
+      await waitFor('the source', () => source.ready());
+      const broker = await connect(url);
+      ends.push(() => broker.close());
+      const channel = await broker.createConfirmChannel();
+      const queues = queueNames({ queueName, partitions });
+      for (let n = 0; n < count; n += 1) {
+        channel.sendToQueue(queues[n % queues.length] ?? '', Buffer.from(`message ${n}`));
+      }
+      await waitFor('the stream', () => taken > 100, { everyMs: 1 });
+      await source.stop(10_000);
+      await source.close();
+      await channel.waitForConfirms();
 
-    const left: boolean[] = [];
-    await channel.consume(queueName, (message) => void (message !== null && left.push(message.fields.redelivered)), {
-      noAck: true,
+      const left: boolean[] = [];
+      const onMessage = (message: ConsumeMessage | null): void =>
+        void (message !== null && left.push(message.fields.redelivered));
+      for (const queue of queues) await channel.consume(queue, onMessage, { noAck: true });
+      await waitFor('every message', () => taken + left.length >= count);
+      expect(taken + left.length).toBe(count);
+      expect(left.length).toBeGreaterThan(0);
+      expect(left.filter((redelivered) => redelivered)).toEqual([]);
     });
-    await waitFor('every message', () => taken + left.length >= count);
-    expect(taken + left.length).toBe(count);
-    expect(left.length).toBeGreaterThan(0);
-    expect(left.filter((redelivered) => redelivered)).toEqual([]);
-  });
+  }
 
   it('brings each body its own trace, though they share a message', async () => {
     const { url, queue: queueName } = testQueue();
