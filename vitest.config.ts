@@ -21,6 +21,7 @@ const ALONE = [
   'deploy/prometheus/faults.integration.test.ts',
   'deploy/stack/stack.integration.test.ts',
   'test/commands/npm-start.test.ts',
+  'test/end-to-end/overload.test.ts',
   'test/faults/quick-timed.test.ts',
 ];
 /** Short to read, as what they run is elsewhere, and long to run. */
