@@ -1,4 +1,5 @@
 import { afterAll, expect, test } from 'vitest';
+import { createPostgresRecorder } from '../../src/adapters/postgres/postgres-recorder.ts';
 import { describeRecorder } from '../contracts/recorder-contract.ts';
 import { createTestDatabase } from '../servers/create-test-database.ts';
 import { resetStatementCounts, statementCounts } from '../servers/statement-counts.ts';
@@ -23,9 +24,11 @@ test('a batch takes at most three statements, whatever its size', async () => {
   expect(statements.reduce((sum, { calls }) => sum + calls, 0)).toBeLessThanOrEqual(3);
 });
 
-test('what is new is not looked for among the known, until some of it was', async () => {
+test('what is new is looked for among the known only for a minute after some of it was', async () => {
   await using recording = await createRecording(await createTestDatabase(), ['a']);
   const { url } = recording.migrated.server;
+  let nowMs = Date.now();
+  const recorder = createPostgresRecorder(recording.migrated.database, () => nowMs);
   const calls = async (): Promise<{ careless: number; careful: number }> => {
     const counts = (await statementCounts(url)).filter(({ query }) => query.includes('INSERT INTO interactions'));
     const careful = counts.filter(({ query }) => query.includes('ON CONFLICT (id) DO NOTHING'));
@@ -35,14 +38,16 @@ test('what is new is not looked for among the known, until some of it was', asyn
   };
   const [known, other] = [interaction(), interaction()];
   await resetStatementCounts(url);
-  await recording.recorder.record(entries(known));
+  await recorder.record(entries(known));
   expect(await calls()).toEqual({ careless: 1, careful: 0 });
   // pg_stat_statements counts what was executed to its end: not the one that failed.
-  expect(await recording.recorder.record(entries(known, other))).toMatchObject({ recorded: 1, duplicates: 1 });
+  expect(await recorder.record(entries(known, other))).toMatchObject({ recorded: 1, duplicates: 1 });
   expect(await calls()).toEqual({ careless: 0, careful: 1 });
-  expect(await recording.recorder.record(entries(interaction()))).toMatchObject({ recorded: 1, duplicates: 0 });
+  nowMs += 59_999;
+  expect(await recorder.record(entries(interaction()))).toMatchObject({ recorded: 1, duplicates: 0 });
   expect(await calls()).toEqual({ careless: 0, careful: 1 });
-  await recording.recorder.record(entries(interaction()));
+  nowMs += 1;
+  await recorder.record(entries(interaction()));
   expect(await calls()).toEqual({ careless: 1, careful: 0 });
   expect(await recording.totals()).toEqual(['a VIEW 4 1']);
 });

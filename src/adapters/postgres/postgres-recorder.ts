@@ -30,6 +30,11 @@ import { Prisma } from '../generated/prisma/client.ts';
 const MAX_AHEAD_MS = 24 * 60 * 60 * 1_000;
 /** Keys of items never change and items are never deleted. About 100 bytes each. */
 const CACHED_ITEM_KEYS = 500_000;
+/**
+ * What was recorded before comes in runs: after a crash, from a file that was imported already, or, where clients often try again, all
+ * the time. Each time that one is met unexpectedly, a batch is made twice and Postgres logs an error.
+ */
+const EXPECTS_KNOWN_MS = 60_000;
 
 /**
  * Records into Postgres through Prisma. A batch is three statements at most, whatever its size; items not met before, new
@@ -38,8 +43,7 @@ const CACHED_ITEM_KEYS = 500_000;
 export function createPostgresRecorder(database: Database, now: () => number = Date.now): InteractionRecorder {
   const itemKeys = new LRUCache<string, bigint>({ max: CACHED_ITEM_KEYS });
   const partitions = createPartitions(database);
-  /** What was recorded before comes in runs: after a crash, or from a file that was imported already. */
-  let expectsKnown = false;
+  let expectsKnownUntilMs = 0;
 
   async function lookUpItems(tx: Queryable, batch: readonly RecordEntry[]): Promise<void> {
     const missing = new Set<string>();
@@ -79,7 +83,7 @@ export function createPostgresRecorder(database: Database, now: () => number = D
         const recordable = keyed.filter(({ entry }) => isOurs(entry));
         const row = await recordRows(tx, recordable, { oldestMinute: oldestMinute(now()), mayBeKnown });
         const known = recordable.length - row.fresh - row.discarded.length;
-        expectsKnown = known > 0;
+        if (known > 0) expectsKnownUntilMs = now() + EXPECTS_KNOWN_MS;
         const reused = await findReused(tx, recordable, row);
         const unfounded = new Set([...row.discarded, ...reused.map(({ interaction }) => interaction?.id)]);
         await dropUnfounded(
@@ -99,7 +103,7 @@ export function createPostgresRecorder(database: Database, now: () => number = D
         };
       });
     try {
-      return await attempt(expectsKnown);
+      return await attempt(now() < expectsKnownUntilMs);
     } catch (error) {
       if (!isUniqueViolation(error)) throw error;
       return attempt(true);
