@@ -2,7 +2,7 @@ import { configOrExit } from '../config.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { exitOnStartFault } from '../runtime/start-fault.ts';
 import { runTop, type TopScreen } from '../top/run-top.ts';
-import { parseTopArguments, TOP_USAGE } from '../top/top-arguments.ts';
+import { localOrigins, parseTopArguments, TOP_USAGE } from '../top/top-arguments.ts';
 import { watchParts } from '../wiring-gauges.ts';
 import { exitWithUsage } from './command-ports.ts';
 
@@ -23,6 +23,7 @@ async function main(): Promise<void> {
 
   const config = configOrExit({ servesApi: false });
   const { once, json } = parsed.arguments;
+  const origins = parsed.arguments.origins ?? localOrigins(config.database.url === null);
   const live = process.stdout.isTTY && !once && !json;
   const leaving = new AbortController();
   const leave = (): void => leaving.abort();
@@ -33,7 +34,7 @@ async function main(): Promise<void> {
   const parts = await watchParts(config, createLogger('fatal', 'top'));
   const restore = live ? openScreen(leave) : () => undefined;
   try {
-    const saw = await runTop({ ...parsed.arguments, parts, screen: screen(live), signal: leaving.signal });
+    const saw = await runTop({ ...parsed.arguments, origins, parts, screen: screen(live), signal: leaving.signal });
     if (!saw) process.exitCode = 1;
   } finally {
     restore();

@@ -15,6 +15,8 @@ export interface TopScreen {
 }
 
 export interface TopOptions extends TopArguments {
+  /** The metrics ports of the processes it looks at. */
+  readonly origins: readonly string[];
   readonly parts: PartWatcher;
   readonly screen: TopScreen;
   /** Leaves. */

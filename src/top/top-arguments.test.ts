@@ -1,16 +1,16 @@
 import { expect, it } from 'vitest';
-import { parseTopArguments } from './top-arguments.ts';
+import { localOrigins, parseTopArguments } from './top-arguments.ts';
 
-it('looks at both processes of this machine every 2 s when told nothing', () => {
+it('looks at the processes of this machine every 2 s when told nothing', () => {
   expect(parseTopArguments([])).toEqual({
     kind: 'run',
-    arguments: {
-      origins: ['http://127.0.0.1:9464', 'http://127.0.0.1:9465'],
-      intervalMs: 2_000,
-      once: false,
-      json: false,
-    },
+    arguments: { origins: null, intervalMs: 2_000, once: false, json: false },
   });
+});
+
+it('looks for a worker of its own only where there is one', () => {
+  expect(localOrigins(true)).toEqual(['http://127.0.0.1:9464']);
+  expect(localOrigins(false)).toEqual(['http://127.0.0.1:9464', 'http://127.0.0.1:9465']);
 });
 
 it('takes several processes, an interval, --once and --json', () => {

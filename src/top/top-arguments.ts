@@ -7,7 +7,7 @@ Rates, lag, depths and faults of a running system, from the metrics of its proce
 environment. q or Ctrl-C leaves.
 
   --metrics URL   the metrics port of an API or worker; may be given again.
-                  Without: http://127.0.0.1:9464 and http://127.0.0.1:9465
+                  Without: http://127.0.0.1:9464 and, where the worker is a process of its own, http://127.0.0.1:9465
   --interval N    seconds between two looks, 0.2 to 60 (2; with --once 1)
   --once          looks twice, prints once and ends
   --json          a line of JSON for each look, in place of the view
@@ -15,10 +15,12 @@ environment. q or Ctrl-C leaves.
 Exit: 0 done, 1 nothing answered at all (with --once), 64 wrong use, 78 wrong configuration.
 `;
 
-const DEFAULT_ORIGINS = ['http://127.0.0.1:9464', 'http://127.0.0.1:9465'];
+const API_ORIGIN = 'http://127.0.0.1:9464';
+const WORKER_ORIGIN = 'http://127.0.0.1:9465';
 
 export interface TopArguments {
-  readonly origins: readonly string[];
+  /** Null: those of this machine. */
+  readonly origins: readonly string[] | null;
   readonly intervalMs: number;
   readonly once: boolean;
   readonly json: boolean;
@@ -32,14 +34,19 @@ export type ParsedTopArguments =
 export function parseTopArguments(argv: readonly string[]): ParsedTopArguments {
   const read = readOptions(argv);
   if (typeof read === 'string') return { kind: 'fault', fault: read };
-  const { help, metrics = DEFAULT_ORIGINS, interval, once = false, json = false } = read;
+  const { help, metrics, interval, once = false, json = false } = read;
   if (help === true) return { kind: 'help' };
-  const foreign = metrics.find((text) => !isHttpUrl(text));
+  const foreign = metrics?.find((text) => !isHttpUrl(text));
   if (foreign !== undefined) return { kind: 'fault', fault: `--metrics ${foreign} is no http:// or https:// URL` };
   const seconds = interval === undefined ? (once ? 1 : 2) : Number(interval);
   if (!(seconds >= 0.2 && seconds <= 60)) return { kind: 'fault', fault: '--interval takes 0.2 to 60 seconds' };
-  const origins = [...new Set(metrics.map((text) => new URL(text).origin))];
+  const origins = metrics === undefined ? null : [...new Set(metrics.map((text) => new URL(text).origin))];
   return { kind: 'run', arguments: { origins, intervalMs: seconds * 1_000, once, json } };
+}
+
+/** On the embedded Postgres `npm start` is the worker too. */
+export function localOrigins(isEmbedded: boolean): string[] {
+  return isEmbedded ? [API_ORIGIN] : [API_ORIGIN, WORKER_ORIGIN];
 }
 
 function isHttpUrl(text: string): boolean {
