@@ -1,6 +1,5 @@
 import type { TestProject } from 'vitest/node';
-import { buildRelease } from '../deploy/stack/release.ts';
-import { COMMAND_ROOT_VARIABLE } from './commands/command-root.ts';
+import { startFromRelease } from './commands/command-root.ts';
 import { failOnLeakedProcesses } from './servers/leaked-processes.ts';
 import { provision } from './servers/provision.ts';
 import { startSharedServers } from './servers/shared-servers.ts';
@@ -9,7 +8,7 @@ import { testRunId } from './servers/test-run.ts';
 interface SharedSetup {
   projects: number;
   readonly started: ReturnType<typeof startSharedServers>;
-  readonly release: Promise<string>;
+  readonly release: Promise<void>;
 }
 
 declare global {
@@ -26,12 +25,11 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const shared = (globalThis.groundswellTestSetup ??= {
     projects: 0,
     started: provision().then(startSharedServers),
-    release: buildRelease(),
+    release: startFromRelease(),
   });
   shared.projects += 1;
-  const [{ servers, stop }, release] = await Promise.all([shared.started, shared.release]);
+  const [{ servers, stop }] = await Promise.all([shared.started, shared.release]);
   project.provide('sharedServers', servers);
-  process.env[COMMAND_ROOT_VARIABLE] = release;
   return async () => {
     shared.projects -= 1;
     if (shared.projects > 0) return;

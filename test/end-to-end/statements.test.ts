@@ -15,9 +15,15 @@ const interactionIds = new Map(ids.map((id, n) => [id, newInteractionIdAt(Date.n
 
 /**
  * What an API process asks whoever asks it: regularly for the catalogue's changes, the rankings and a replica's health, and on a
- * new connection whether it is Postgres' own.
+ * new connection, that it be patient no longer than so, and whether it is Postgres' own.
  */
-const POLLERS = [/FROM catalogue_state/, /FROM rankings|"rankings"/, /pg_is_in_recovery/, /pg_backend_pid/];
+const POLLERS = [
+  /FROM catalogue_state/,
+  /FROM rankings|"rankings"/,
+  /pg_is_in_recovery/,
+  /^SET statement_timeout/,
+  /pg_backend_pid/,
+];
 /** By what each kind of entity is read from. */
 const KINDS = {
   standings: /FROM standings_state/,

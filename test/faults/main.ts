@@ -1,4 +1,5 @@
 import { messageOf } from '../../src/runtime/errors.ts';
+import { startFromRelease } from '../commands/command-root.ts';
 import { provision } from '../servers/provision.ts';
 import { checkMutations } from './check-mutations.ts';
 import { parseOptions, USAGE, type FaultOptions } from './options.ts';
@@ -48,6 +49,7 @@ async function main(): Promise<void> {
 
 async function runRows(options: FaultOptions): Promise<RowResult[]> {
   const rows = ROWS.filter(({ name }) => options.only.length === 0 || options.only.includes(name));
+  await startFromRelease();
   const system = await startSystemUnderFault();
   const results: RowResult[] = [];
   try {

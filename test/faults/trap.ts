@@ -9,8 +9,6 @@ export type TrapFactory = () => Trap;
 const NEVER = (): boolean => false;
 /** The worker's one large statement: by its text, or by the name that a connection knows it by once it has had the text. */
 const INSERT = /INSERT INTO interactions|insert_interactions/;
-/** In the same transaction, ahead of the INSERT. */
-const TAKE_FROM_OUTBOX = /DELETE FROM outbox/;
 /** What begins a transaction. */
 const BEGIN = 'BEGIN';
 /** What ends its transaction; Postgres says so by the same word. */
@@ -24,22 +22,17 @@ const CUT = 40;
 export const beforeInsert: TrapFactory = () => ({ toServer: createFinder(INSERT), toProgram: NEVER });
 
 /** The statement has run, its transaction is open. */
-export const beforeCommit: TrapFactory = () => beforeCommitOf(INSERT);
-
-/** The same of a batch that came by the outbox. */
-export const beforeOutboxCommit: TrapFactory = () => beforeCommitOf(TAKE_FROM_OUTBOX);
-
-function beforeCommitOf(statement: RegExp): Trap {
-  const [runs, commits] = [createFinder(statement), createFinder(COMMIT)];
+export const beforeCommit: TrapFactory = () => {
+  const [inserts, commits] = [createFinder(INSERT), createFinder(COMMIT)];
   let isRecording = false;
   return {
     toServer(chunk) {
-      isRecording ||= runs(chunk);
+      isRecording ||= inserts(chunk);
       return isRecording && commits(chunk);
     },
     toProgram: NEVER,
   };
-}
+};
 
 /** Postgres has committed, and the worker does not know. */
 export const beforeCommitIsKnown: TrapFactory = () => {

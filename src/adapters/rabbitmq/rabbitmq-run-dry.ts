@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { unacknowledged, type Subscription } from './rabbitmq-subscription.ts';
+import { arrivalRate, unacknowledged, type Subscription } from './rabbitmq-subscription.ts';
 
 /** From some 60 messages a second on, the default prefetch of the single queue is full within it. */
 export const RUN_DRY_MS = 4_000;
 /** Longer than a message is on its way. */
 const LOOK_EVERY_MS = 10;
-/** Until it is known how fast they come. */
+/** Until it is known how fast they come to one that was served only just now. */
 const RATE_MS = 100;
 
 export interface RunDryOptions {
@@ -37,8 +37,11 @@ export async function runDry(subscription: Subscription, options: RunDryOptions)
   const standsBy = (tookMs: number): boolean =>
     subscription.isPartition && subscription.activeSince === null && tookMs >= RATE_MS && looks > 1;
   const isBusy = (): boolean => subscription.isPartition && subscription.inHand > 0;
-  const fills = (out: number, tookMs: number): boolean =>
-    tookMs < RATE_MS || first + ((out - first) * withinMs) / tookMs >= prefetch;
+  /** They may have come fast before, and pause. */
+  const fills = (out: number, tookMs: number): boolean => {
+    const perMs = Math.max((out - first) / tookMs, arrivalRate(subscription));
+    return tookMs < RATE_MS || out + perMs * (withinMs - tookMs) >= prefetch;
+  };
   while (!isOver()) {
     const tookMs = performance.now() - sinceMs;
     const isDry = unacknowledged(subscription) >= prefetch || tookMs >= withinMs || standsBy(tookMs);

@@ -7,7 +7,13 @@ import { createAckWindow, type AckWindow } from './rabbitmq-ack-window.ts';
 import { keepConnected } from './rabbitmq-link.ts';
 import { MAX_BODIES_PER_PACK, unpack } from './rabbitmq-packs.ts';
 import { layoutOf } from './rabbitmq-partitions.ts';
-import { beyondFairShare, createSubscription, unacknowledged, type Subscription } from './rabbitmq-subscription.ts';
+import {
+  beyondFairShare,
+  countArrival,
+  createSubscription,
+  unacknowledged,
+  type Subscription,
+} from './rabbitmq-subscription.ts';
 import { leftoverPartitions } from './rabbitmq-leftovers.ts';
 import { RUN_DRY_MS, runDry } from './rabbitmq-run-dry.ts';
 import { readTraceHeaders } from './rabbitmq-trace-headers.ts';
@@ -138,6 +144,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     const redeliveries = redeliveriesOf(message);
     const origin: Origin = { message, channel, subscription, unsettled: bodies.length };
     subscription.inHand += 1;
+    countArrival(subscription);
     const traceparentAt = readTraceHeaders(message.properties.headers);
     for (const [position, body] of bodies.entries()) {
       hands.onDelivery({ body, redeliveries, outboxSeq: null, traceparent: traceparentAt(position), origin });

@@ -9,7 +9,6 @@ import {
   beforeCommit,
   beforeCommitIsKnown,
   beforeInsert,
-  beforeOutboxCommit,
   withTransaction,
   type TrapFactory,
 } from '../trap.ts';
@@ -25,7 +24,7 @@ interface Step {
   readonly fault: string;
   readonly trap: TrapFactory;
   readonly at: 'postgres' | 'rabbitmq';
-  /** RabbitMQ is away for the API meanwhile. */
+  /** RabbitMQ is away for the API meanwhile, and each batch comes by the outbox. */
   readonly isByOutbox?: boolean;
   /** What the worker has in hand there. */
   readonly isRecorded: boolean;
@@ -49,7 +48,7 @@ const STEPS: readonly Step[] = [
   {
     name: 'inserted-outbox',
     fault: 'SIGKILL the worker when it has inserted what came by the outbox',
-    trap: beforeOutboxCommit,
+    trap: beforeCommit,
     at: 'postgres',
     isByOutbox: true,
     isRecorded: false,
