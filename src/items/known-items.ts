@@ -33,7 +33,8 @@ export function createKnownItems(options: {
   readonly follower: Pick<CatalogueFollower, 'hidden' | 'isHidden' | 'onFollow'>;
 }): KnownItems {
   const { items, follower } = options;
-  const known = new LRUCache<string, true>({ max: MAX_KNOWN });
+  // By size: `max` would set aside room for all of them at the start.
+  const known = new LRUCache<string, true>({ maxSize: MAX_KNOWN, sizeCalculation: () => 1 });
   let batch: Batch | undefined;
   let hungUntilMs = -Infinity;
 
