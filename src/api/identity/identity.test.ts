@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT, type JWK } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { viewerKeyOf } from '../../interactions/viewer-key.ts';
 import { codeOf, startTransport } from '../testing/transport.ts';
 
@@ -13,10 +13,12 @@ let pair: Pair;
 let other: Pair;
 let fetches = 0;
 let keys: JWK[] | null = null;
+/** In place of the keys. */
+let page: string | null = null;
 const jwks = createServer((_, response) => {
   fetches += 1;
   response.statusCode = keys === null ? 500 : 200;
-  response.end(JSON.stringify({ keys }));
+  response.end(page ?? JSON.stringify({ keys }));
 });
 let jwksUrl: string;
 
@@ -126,10 +128,19 @@ describe('a token that does not hold', () => {
   });
 });
 
-it('while keys cannot be fetched the answer is 503, and a flood of tokens does not reach their server', async () => {
-  const saved = keys;
-  keys = null;
-  try {
+it.each([
+  ['a 500', () => (keys = null)],
+  ['a page that is no JSON', () => (page = '<html>Back soon</html>')],
+  ['JSON that holds no keys', () => (page = '{"message":"Back soon"}')],
+])(
+  'while the key server answers %s, the answer is 503, and a flood of tokens does not reach it',
+  async (_, breakIt) => {
+    const saved = keys;
+    onTestFinished(() => {
+      keys = saved;
+      page = null;
+    });
+    breakIt();
     await using api = await start();
     const signed = await token().sign(pair.privateKey);
     const before = fetches;
@@ -140,9 +151,47 @@ it('while keys cannot be fetched the answer is 503, and a flood of tokens does n
       expect(await codeOf(response)).toBe('AUTH_UNAVAILABLE');
     }
     expect(fetches - before).toBeLessThanOrEqual(2);
-  } finally {
+  },
+);
+
+it('keys that were fetched last for an hour while their server is away, and no longer', async () => {
+  const saved = keys;
+  onTestFinished(() => {
     keys = saved;
-  }
+    vi.useRealTimers();
+  });
+  await using api = await start();
+  const statusAfter = async (minutes: number): Promise<number> => {
+    const nowMs = NOW * 1_000 + minutes * 60_000;
+    vi.useFakeTimers({ toFake: ['Date'], now: nowMs });
+    const response = await ask(api, await token({ exp: nowMs / 1_000 + 60 }).sign(pair.privateKey));
+    await response.text();
+    return response.status;
+  };
+  expect(await statusAfter(0)).toBe(200);
+  keys = null;
+  const before = fetches;
+  expect(await statusAfter(9)).toBe(200);
+  expect(fetches).toBe(before);
+  expect(await statusAfter(11)).toBe(200);
+  await vi.waitFor(() => expect(fetches).toBe(before + 1));
+  expect(await statusAfter(59)).toBe(200);
+  expect(await statusAfter(61)).toBe(503);
+});
+
+it('keys that changed are known within a request after ten minutes', async () => {
+  const saved = keys;
+  onTestFinished(() => {
+    keys = saved;
+    vi.useRealTimers();
+  });
+  await using api = await start();
+  const ann = async (): Promise<string> =>
+    token({ exp: NOW + 3_600, jti: String(Math.random()) }).sign(pair.privateKey);
+  expect((await ask(api, await ann())).status).toBe(200);
+  keys = [{ ...(await exportJWK(other.publicKey)), kid: 'one', alg: 'RS256', use: 'sig' }];
+  vi.useFakeTimers({ toFake: ['Date'], now: NOW * 1_000 + 11 * 60_000 });
+  await vi.waitFor(async () => expect((await ask(api, await ann())).status).toBe(401));
 });
 
 describe('development identity', () => {

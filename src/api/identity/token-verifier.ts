@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, customFetch, errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { HttpError, unauthenticated } from '../http/http-error.ts';
+import { isRecord } from '../../runtime/is-record.ts';
 import type { Identity } from '../request-context.ts';
 import { isViewerId, userIdentity } from './viewer-identity.ts';
 
@@ -36,6 +37,10 @@ const KEY_FETCH_COOLDOWN_MS = 30_000;
 const KEY_FETCH_TIMEOUT_MS = 3_000;
 /** After a failed fetch; jose itself waits only after one that succeeded. */
 const KEY_FETCH_RETRY_MS = 1_000;
+/** Keys older than this are fetched again, beside the requests. */
+const KEYS_FRESH_MS = 600_000;
+/** So long those that were fetched last are used while there are no others: their server may be away for a while. */
+const KEYS_USABLE_MS = 3_600_000;
 const REMEMBER_MS = 60_000;
 
 export function createTokenVerifier(options: TokenOptions): TokenVerifier {
@@ -82,15 +87,20 @@ function secretPayload(secret: string, options: JWTVerifyOptions): PayloadOf {
 
 function jwksPayload(url: string, options: JWTVerifyOptions): PayloadOf {
   let failedAt = -Infinity;
+  let fetchedAtMs = Infinity;
   const keys = createRemoteJWKSet(new URL(url), {
     cooldownDuration: KEY_FETCH_COOLDOWN_MS,
     timeoutDuration: KEY_FETCH_TIMEOUT_MS,
+    cacheMaxAge: KEYS_USABLE_MS,
     [customFetch]: async (address, init) => {
       if (performance.now() - failedAt < KEY_FETCH_RETRY_MS) throw new Error('fetching keys failed a moment ago');
       try {
         const response = await fetch(address, init);
-        if (response.ok) return response;
-        throw new Error(`fetching keys was answered with ${response.status}`);
+        if (!response.ok) throw new Error(`fetching keys was answered with ${response.status}`);
+        // jose would find out too late to wait before the next fetch.
+        if (!isKeySet(await response.clone().json())) throw new Error('fetching keys was answered with no set of keys');
+        fetchedAtMs = Date.now();
+        return response;
       } catch (error) {
         failedAt = performance.now();
         throw error;
@@ -98,6 +108,7 @@ function jwksPayload(url: string, options: JWTVerifyOptions): PayloadOf {
     },
   });
   return async (token) => {
+    if (Date.now() - fetchedAtMs > KEYS_FRESH_MS) void keys.reload().catch(() => undefined);
     try {
       return (await jwtVerify(token, keys, options)).payload;
     } catch (error) {
@@ -113,6 +124,10 @@ function jwksPayload(url: string, options: JWTVerifyOptions): PayloadOf {
       throw new errors.JWSSignatureVerificationFailed();
     }
   };
+}
+
+function isKeySet(body: unknown): boolean {
+  return isRecord(body) && Array.isArray(body['keys']) && body['keys'].every(isRecord);
 }
 
 function isTokenFault(error: unknown): boolean {
