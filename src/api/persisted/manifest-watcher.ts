@@ -36,6 +36,8 @@ export async function watchManifests(options: {
         const found = await manifestsSignature(patterns);
         if (found === signature) continue;
         signature = found;
+        // As for a file that is named: a folder that is away for a moment must not refuse every client.
+        if (found === '') throw new Error('no file matches PERSISTED_QUERY_MANIFESTS any more');
         listed = await loadManifests(patterns);
         logger.info({ documents: listed.bodies.size }, 'persisted query manifests reloaded');
       } catch (error) {

@@ -42,13 +42,13 @@ export async function findManifests(patterns: readonly string[]): Promise<string
   return [...new Set(found.flat())];
 }
 
-/** Changes whenever a file comes, goes or is written. */
+/** Changes whenever a file comes, goes, is written or may be read by others than before. */
 export async function manifestsSignature(patterns: readonly string[]): Promise<string> {
   const files = await findManifests(patterns);
   const states = await Promise.all(
     files.map(async (file) => {
       const state = await stat(file).catch(() => null);
-      return `${file} ${state === null ? 'missing' : `${state.mtimeMs} ${state.size} ${state.ino}`}`;
+      return `${file} ${state === null ? 'missing' : `${state.mtimeMs} ${state.ctimeMs} ${state.size} ${state.ino}`}`;
     }),
   );
   return states.join('\n');

@@ -1,10 +1,10 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createLogger } from '../../runtime/logger.ts';
 import { watchManifests } from './manifest-watcher.ts';
-import { loadManifests, sha256 } from './manifests.ts';
+import { loadManifests, manifestsSignature, sha256 } from './manifests.ts';
 import { createMemoryTextCache } from '../../../test/fakes/memory-text-cache.ts';
 import { codeOf, startTransport } from '../testing/transport.ts';
 
@@ -162,6 +162,32 @@ describe('manifests', () => {
     } finally {
       watcher.close();
     }
+  });
+
+  it('stay in use while no file matches any more, until one does', async () => {
+    const away = join(folder, 'away');
+    const file = join(folder, 'here/manifest.json');
+    await mkdir(join(folder, 'here'));
+    await writeFile(file, manifest([{ id: 'one', body: '{ hello }' }]));
+    const ownLogger = createLogger('silent', 'test');
+    const faults = vi.spyOn(ownLogger, 'error');
+    const watcher = await watchManifests({ patterns: [join(folder, 'here/*.json')], logger: ownLogger, pollMs: 20 });
+    onTestFinished(() => watcher.close());
+    await rename(join(folder, 'here'), away);
+    await expect.poll(() => faults.mock.calls, { timeout: 15_000 }).toHaveLength(1);
+    expect([...watcher.current().bodies]).toEqual(['{ hello }']);
+    await writeFile(join(away, 'manifest.json'), manifest([{ id: 'two', body: '{ who }' }]));
+    await rename(away, join(folder, 'here'));
+    await expect.poll(() => [...watcher.current().bodies], { timeout: 15_000 }).toEqual(['{ who }']);
+    expect(faults).toHaveBeenCalledTimes(1);
+  });
+
+  it('are looked at again when they may be read by others than before', async () => {
+    const file = join(folder, 'private.json');
+    await writeFile(file, manifest([]), { mode: 0o600 });
+    const before = await manifestsSignature([file]);
+    await chmod(file, 0o644);
+    expect(await manifestsSignature([file])).not.toBe(before);
   });
 
   it.each([
