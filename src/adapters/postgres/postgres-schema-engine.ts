@@ -8,6 +8,9 @@ declare const WebAssembly: {
   instantiate(bytes: Uint8Array, imports: object): Promise<{ instance: { exports: Record<string, unknown> } }>;
 };
 
+/** The engine leaves the 10 s it has for its lock running once it has the lock: they would hold the process for as long. */
+const ENGINE_TIMER = '__wbg_setTimeout_';
+
 let loaded: Promise<SchemaEngineModule> | undefined;
 
 /**
@@ -22,9 +25,13 @@ export function loadSchemaEngine(): Promise<SchemaEngineModule> {
 async function load(): Promise<SchemaEngineModule> {
   const engine = await import('@prisma/schema-engine-wasm/schema_engine_bg');
   const path = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg');
-  const { instance } = await WebAssembly.instantiate(await readFile(path.replace(/\.js$/, '.wasm')), {
-    './schema_engine_bg.js': { ...engine },
-  });
+  const imports: Record<string, unknown> = { ...engine };
+  for (const name of Object.keys(imports)) {
+    if (name.startsWith(ENGINE_TIMER))
+      imports[name] = (run: () => void, ms: number): NodeJS.Timeout => setTimeout(run, ms).unref();
+  }
+  const bytes = await readFile(path.replace(/\.js$/, '.wasm'));
+  const { instance } = await WebAssembly.instantiate(bytes, { './schema_engine_bg.js': imports });
   engine.__wbg_set_wasm(instance.exports);
   const start = instance.exports['__wbindgen_start'];
   if (typeof start !== 'function') throw new Error('the schema engine has no start function');
