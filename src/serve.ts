@@ -133,7 +133,7 @@ async function serveAsParent(ours: Process, allInOne: boolean): Promise<ApiClust
   if (ports !== null) {
     started.add('ports', () => ports.close());
     checks.push(...ports.probes);
-    if (allInOne) checks.push(await startWorkerBeside(ours, ports));
+    if (allInOne) checks.push(await startWorkerBeside(ours, ports, postgres.dataDir));
   }
   let port: number;
   if (processes === 1 && ports !== null) {
@@ -192,8 +192,9 @@ async function exposeWorker({ config, metrics, logger, started }: Process, readi
 async function startWorkerBeside(
   { config, logger, metrics, tracing, started }: Process,
   ports: Ports,
+  dataDir: string | null,
 ): Promise<ReadinessProbe> {
-  const seeded = await seedDemo(ports);
+  const seeded = dataDir === null ? null : await seedDemo(ports, dataDir);
   if (seeded !== null) logger.info(seeded, 'made a demo catalogue');
   const worker = await startWorker(ports, { ...workerOptions(config), logger, metrics, tracing });
   started.add('worker', () => worker.stop());

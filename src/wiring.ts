@@ -101,6 +101,8 @@ export interface OpenPostgres {
   /** With the password: not for logs. */
   readonly url: string;
   readonly embedded: boolean;
+  /** The folder of the embedded one. */
+  readonly dataDir: string | null;
   /** Migrations that were applied just now. */
   readonly migrated: readonly string[];
   stop(): Promise<void>;
@@ -112,11 +114,12 @@ export async function openPostgres(
   { role, logger }: Omit<WiringOptions, 'metrics'>,
 ): Promise<OpenPostgres> {
   const { url } = config.database;
-  if (url !== null) return { url, embedded: false, migrated: [], stop: async () => undefined };
+  if (url !== null) return { url, embedded: false, dataDir: null, migrated: [], stop: async () => undefined };
   const embedded = await startEmbeddedPostgres({ dataDir: config.database.dataDir, role, logger });
   try {
     const { applied } = await migrate({ url: embedded.url, migrationsDir: findMigrationsDir() });
-    return { url: embedded.url, embedded: true, migrated: applied, stop: () => embedded.stop() };
+    const { dataDir } = embedded;
+    return { url: embedded.url, embedded: true, dataDir, migrated: applied, stop: () => embedded.stop() };
   } catch (error) {
     await embedded.stop();
     throw error;

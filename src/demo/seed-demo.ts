@@ -1,3 +1,5 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { InteractionRecorder, RecordEntry } from '../interactions/recorder.ts';
 import { encodeMessage } from '../interactions/message.ts';
 import type { ItemStore } from '../items/item-store.ts';
@@ -6,6 +8,8 @@ import { readDemoBooks } from './demo-books.ts';
 import { drawDemoInteractions } from './demo-interactions.ts';
 
 const BATCH = 2_000;
+/** In the data folder while the demo is being made: the time that it is made for, so that a start after a kill makes the same. */
+const UNFINISHED_FILE = 'demo-unfinished';
 
 export interface DemoPorts {
   readonly items: Pick<ItemStore, 'isEmpty' | 'upsert'>;
@@ -20,10 +24,15 @@ export interface SeededDemo {
 
 /**
  * Fills an empty catalogue with 200 real books and what people might have done to them in the last 30 days, standings
- * included. Null, and nothing done, when there is any item. @throws UnavailableError
+ * included, and goes on where an earlier process was killed at it. Null, and nothing done, when there is any item else.
+ * @throws UnavailableError
  */
-export async function seedDemo(ports: DemoPorts, nowMs: number = Date.now()): Promise<SeededDemo | null> {
-  if (!(await ports.items.isEmpty())) return null;
+export async function seedDemo(ports: DemoPorts, dataDir: string): Promise<SeededDemo | null> {
+  const file = join(dataDir, UNFINISHED_FILE);
+  const begunAtMs = Number(await readFile(file, 'utf8').catch(() => ''));
+  if (!(begunAtMs > 0) && !(await ports.items.isEmpty())) return null;
+  const nowMs = begunAtMs > 0 ? begunAtMs : Date.now();
+  await writeFile(file, String(nowMs));
   const books = await readDemoBooks();
   await ports.items.upsert(books.map(({ item }) => item));
   const interactions = drawDemoInteractions(books, nowMs);
@@ -37,5 +46,6 @@ export async function seedDemo(ports: DemoPorts, nowMs: number = Date.now()): Pr
     const { led, more } = await ports.standings.refresh();
     if (!led || !more) break;
   }
+  await rm(file);
   return { items: books.length, interactions: interactions.length };
 }
