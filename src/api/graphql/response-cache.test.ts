@@ -39,6 +39,13 @@ describe('a public answer', () => {
     expect(stored()).toBe(5);
   });
 
+  it('differs by a variable of any name', async () => {
+    const query = 'query ($__proto__: ID!) { item(id: $__proto__) { id } }';
+    const a = await api.ask(query, { variables: { ['__proto__']: 'a' } });
+    const b = await api.ask(query, { variables: { ['__proto__']: 'b' } });
+    expect([a.data, b.data]).toEqual([{ item: { id: 'a' } }, { item: { id: 'b' } }]);
+  });
+
   it('differs by the operation of a document', async () => {
     const document = 'query A { item(id: "a") { id } } query B { item(id: "b") { id } }';
     const a = await api.ask(document, { operationName: 'A' });

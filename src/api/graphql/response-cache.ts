@@ -113,7 +113,8 @@ function keyOf(
     };
     normalized.set(operation, known);
   }
-  const used: Record<string, unknown> = {};
+  // Nothing inherited: `__proto__` may be the name of a variable.
+  const used: Record<string, unknown> = { __proto__: null };
   for (const name of known.variables) if (variables[name] !== undefined) used[name] = variables[name];
   const text = JSON.stringify(used);
   return `${known.hash}:${generation}:${text.length > MAX_PLAIN_VARIABLES ? sha256(text) : text}`;
