@@ -48,6 +48,19 @@ test('of many equals the first by id are served, down to the last, as leaders di
   }
 });
 
+test('one pass takes all batches that touched the same items, and of others as many as it has room for', async () => {
+  await using recording = await createRecording(await createTestDatabase(), ids);
+  const standings = createPostgresStandings({ database: recording.migrated.database, itemsPerPass: 10 });
+  while ((await standings.refresh()).more);
+  const view = (itemIds: readonly string[]): Promise<unknown> =>
+    recording.recorder.record(entries(...itemIds.map((itemId) => interaction({ itemId }))));
+  for (let batch = 0; batch < 5; batch += 1) await view(ids.slice(0, 8));
+  await view(ids.slice(8, 10));
+  await view(ids.slice(9, 11));
+  expect(await standings.refresh()).toMatchObject({ touchedItems: 10, more: true });
+  expect(await standings.refresh()).toMatchObject({ touchedItems: 2, more: false });
+});
+
 test('a ranking that came or changed is answered by its recipe at once, and has standings after one pass like any other', async () => {
   await using recording = await createRecording(await createTestDatabase(), ids);
   const { database } = recording.migrated;
