@@ -8,22 +8,20 @@ import { keepConnected } from './rabbitmq-link.ts';
 import { MAX_BODIES_PER_PACK, unpack } from './rabbitmq-packs.ts';
 import { layoutOf } from './rabbitmq-partitions.ts';
 import {
-  beyondFairShare,
   countArrival,
   createSubscription,
+  isBeingCancelled,
   unacknowledged,
   type Subscription,
 } from './rabbitmq-subscription.ts';
 import { leftoverPartitions } from './rabbitmq-leftovers.ts';
 import { RUN_DRY_MS, runDry } from './rabbitmq-run-dry.ts';
+import { sharePartitions, type PartitionSharing } from './rabbitmq-share-partitions.ts';
 import { readTraceHeaders } from './rabbitmq-trace-headers.ts';
 import { declareTopology, onScratchChannel } from './rabbitmq-topology.ts';
 
 const CANCEL_DEADLINE_MS = 1_000;
 const DECLARE_DEADLINE_MS = 2_000;
-/** After a partition began to be served here, and again while there is more than one: whether others should have some. */
-const FIRST_REBALANCE_MS = 200;
-const REBALANCE_EVERY_MS = 1_000;
 
 export interface RabbitmqSourceOptions {
   readonly urls: readonly string[];
@@ -59,10 +57,10 @@ interface Consumer {
   readonly window: AckWindow;
   readonly hands: Hands;
   readonly subscriptions: readonly Subscription[];
+  readonly sharing: PartitionSharing;
   /** Unsettled messages of each subscription, at most. */
   readonly prefetch: number;
   activations: number;
-  rebalance: NodeJS.Timeout | undefined;
 }
 
 /**
@@ -109,9 +107,14 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       window: createAckWindow(),
       hands,
       subscriptions,
+      sharing: sharePartitions({
+        partitions: subscriptions.filter(({ isPartition }) => isPartition),
+        countWorkers: () => countWorkers(connection),
+        giveUp: (subscription) => standInLineAgain(subscription, current),
+        logger,
+      }),
       prefetch,
       activations: 0,
-      rebalance: undefined,
     };
     consumer = current;
     for (const subscription of subscriptions) {
@@ -120,14 +123,13 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
   }
 
   async function subscribe(subscription: Subscription, current: Consumer): Promise<void> {
-    subscription.leaving = false;
     subscription.activeSince = null;
     const { consumerTag } = await current.channel.consume(subscription.queue, (message) => {
       if (message === null)
         return link?.reset(current.connection, 'the consumer was cancelled: the queue is gone or has moved');
       // These stay unsettled, and go back when the channel closes.
       if (isClosed) return;
-      if (subscription.leaving && subscription.isPartition) return giveBack(current, [message]);
+      if (subscription.isPartition && isBeingCancelled(subscription)) return giveBack(current, [message]);
       handOut(message, subscription, current);
     });
     subscription.tag = consumerTag;
@@ -139,7 +141,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     if (bodies.length === 0) return window.settle([message], (last, upTo) => channel.ack(last, upTo));
     if (subscription.activeSince === null) {
       subscription.activeSince = current.activations += 1;
-      if (subscription.isPartition) rebalanceIn(FIRST_REBALANCE_MS, current);
+      if (subscription.isPartition) current.sharing.served();
     }
     const redeliveries = redeliveriesOf(message);
     const origin: Origin = { message, channel, subscription, unsettled: bodies.length };
@@ -153,31 +155,10 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     if (unacknowledged(subscription) >= prefetch) hands.onFull();
   }
 
-  function rebalanceIn(delayMs: number, current: Consumer): void {
-    current.rebalance ??= setTimeout(() => {
-      current.rebalance = undefined;
-      rebalance(current).catch((error: unknown) => {
-        logger.debug({ error }, 'the partitions could not be shared out');
-        if (consumer === current) rebalanceIn(REBALANCE_EVERY_MS, current);
-      });
-    }, delayMs);
-  }
-
-  async function rebalance(current: Consumer): Promise<void> {
-    const active = current.subscriptions.filter(
-      ({ isPartition, activeSince, held, leaving }) => isPartition && activeSince !== null && held === null && !leaving,
-    );
-    if (active.length <= 1 || stopped || consumer !== current) return;
-    // Every worker consumes the single queue; of a partition the broker counts the one that it serves.
-    const { consumerCount: workers } = await onScratchChannel(current.connection, (channel) =>
-      channel.checkQueue(queueName),
-    );
-    const departures = beyondFairShare(active, { partitions, workers }).map(async (subscription) => {
-      subscription.departure = standInLineAgain(subscription, current);
-      await subscription.departure.finally(() => (subscription.departure = null));
-    });
-    await Promise.all(departures);
-    rebalanceIn(REBALANCE_EVERY_MS, current);
+  /** Every worker consumes the single queue; of a partition the broker counts the one that it serves. */
+  async function countWorkers(connection: ChannelModel): Promise<number> {
+    const { consumerCount } = await onScratchChannel(connection, (channel) => channel.checkQueue(queueName));
+    return consumerCount;
   }
 
   async function standInLineAgain(subscription: Subscription, current: Consumer): Promise<void> {
@@ -188,7 +169,8 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
   async function leave(subscription: Subscription, current: Consumer, withinMs: number): Promise<void> {
     const { queue, tag } = subscription;
     if (tag === undefined) return;
-    subscription.held = [];
+    const held: ConsumeMessage[] = [];
+    subscription.held = held;
     try {
       await runDry(subscription, {
         prefetch: current.prefetch,
@@ -199,13 +181,11 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       });
       if (consumer !== current) return;
       subscription.tag = undefined;
-      subscription.leaving = true;
       await current.channel.cancel(tag);
     } finally {
-      const { held } = subscription;
       subscription.held = null;
       // Once it is cancelled, or they would make room for more. Over another channel these would be other messages.
-      if (consumer === current) acknowledge(held ?? []);
+      if (consumer === current) acknowledge(held);
     }
   }
 
@@ -251,7 +231,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
         logger,
         onOpen: (connection) => consume(connection, { onDelivery, onFull }),
         onLost() {
-          clearTimeout(consumer?.rebalance);
+          consumer?.sharing.stop();
           consumer = undefined;
         },
       });
@@ -276,22 +256,24 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     async stop(withinMs) {
       stopped = true;
       const current = consumer;
-      clearTimeout(current?.rebalance);
       if (current !== undefined) {
+        current.sharing.stop();
         const deadlineMs = Math.min(withinMs, RUN_DRY_MS + CANCEL_DEADLINE_MS);
         const left = current.subscriptions.map(async (subscription) => {
-          await subscription.departure?.catch(() => undefined);
+          await current.sharing.departureOf(subscription)?.catch(() => undefined);
           await leave(subscription, current, Math.max(0, deadlineMs - CANCEL_DEADLINE_MS));
         });
-        await withDeadline(Promise.all(left), deadlineMs, 'RabbitMQ').catch(() => undefined);
+        await withDeadline(Promise.all(left), deadlineMs, 'RabbitMQ').catch((error: unknown) =>
+          logger.info({ error }, 'not every queue was left in time: what is on its way comes again'),
+        );
       }
       isClosed = true;
     },
     async close() {
       stopped = true;
       isClosed = true;
-      clearTimeout(consumer?.rebalance);
       const last = consumer;
+      last?.sharing.stop();
       // Recorded, but its queue was not left in time.
       for (const subscription of last?.subscriptions ?? []) acknowledge(subscription.held ?? []);
       // The channel goes first: acknowledgements that it has buffered would come after the connection's own goodbye.
@@ -312,11 +294,11 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
         throw new UnavailableError('RabbitMQ does not tell how long the queue is', error);
       }
     },
-    ready: () =>
-      !stopped &&
-      link?.fault() === null &&
-      consumer !== undefined &&
-      consumer.subscriptions.every(({ tag, leaving }) => tag !== undefined || leaving),
+    ready() {
+      if (stopped || link?.fault() !== null || consumer === undefined) return false;
+      const { subscriptions, sharing } = consumer;
+      return subscriptions.every((one) => one.tag !== undefined || sharing.departureOf(one) !== undefined);
+    },
   };
 }
 

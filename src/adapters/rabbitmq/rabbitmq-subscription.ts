@@ -8,6 +8,7 @@ export interface Subscription {
   readonly queue: string;
   /** Shared out among the workers, each partition to one of them at a time. */
   readonly isPartition: boolean;
+  /** Of its consumer, from the broker's answer until that is being cancelled. */
   tag: string | undefined;
   /** Messages handed out and not settled. */
   inHand: number;
@@ -18,12 +19,11 @@ export interface Subscription {
    * the first in line; nothing but a delivery tells a worker that this is itself, and it stays so until it leaves.
    */
   activeSince: number | null;
-  /** Being given up: what is recorded meanwhile, unacknowledged, so that no more than the prefetch comes. */
+  /**
+   * While it is being left, until the broker has confirmed the cancellation: what is recorded meanwhile and not acknowledged, so that
+   * no more than the prefetch comes. Null otherwise.
+   */
   held: ConsumeMessage[] | null;
-  /** Given up: of a partition what still arrives goes back unseen. */
-  leaving: boolean;
-  /** Until it was given up and stands in line again. */
-  departure: Promise<void> | null;
 }
 
 export function createSubscription(queue: string, isPartition: boolean): Subscription {
@@ -35,14 +35,17 @@ export function createSubscription(queue: string, isPartition: boolean): Subscri
     arrivals: { sinceMs: 0, count: 0, before: 0 },
     activeSince: null,
     held: null,
-    leaving: false,
-    departure: null,
   };
 }
 
 /** Messages that came and are not acknowledged, as the prefetch counts them. */
 export function unacknowledged({ inHand, held }: Pick<Subscription, 'inHand' | 'held'>): number {
   return inHand + (held?.length ?? 0);
+}
+
+/** The broker may still send: of a partition that goes back unseen, as another worker may have begun. */
+export function isBeingCancelled({ tag, held }: Pick<Subscription, 'tag' | 'held'>): boolean {
+  return tag === undefined && held !== null;
 }
 
 export function countArrival(subscription: Pick<Subscription, 'arrivals'>): void {
@@ -64,13 +67,4 @@ function turnSlot({ arrivals }: Pick<Subscription, 'arrivals'>): void {
   arrivals.before = slots === 1 ? arrivals.count : 0;
   arrivals.count = 0;
   arrivals.sinceMs += slots * SLOT_MS;
-}
-
-/** Which to give up so that every worker can have its part: those that came last, as a newcomer is the more likely next in line. */
-export function beyondFairShare<S extends Pick<Subscription, 'activeSince'>>(
-  active: readonly S[],
-  { partitions, workers }: { readonly partitions: number; readonly workers: number },
-): readonly S[] {
-  const share = Math.ceil(partitions / Math.max(1, workers));
-  return active.toSorted((a, b) => (a.activeSince ?? 0) - (b.activeSince ?? 0)).slice(share);
 }
