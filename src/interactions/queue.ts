@@ -49,8 +49,8 @@ export interface DeliverySource<D extends Delivery = Delivery> {
   /** Hand these out again later: nothing was recorded. Never throws. */
   requeue(deliveries: readonly D[]): void;
   /**
-   * Resolves when no more deliveries come, after `withinMs` at most: what is on its way is handed out still, and all may be settled,
-   * meanwhile too.
+   * Resolves when no more deliveries come, after `withinMs` at most. Until then what is on its way is still handed out; deliveries may
+   * be settled meanwhile and afterwards.
    */
   stop(withinMs: number): Promise<void>;
   /** Gives everything back that is not settled and closes. */

@@ -119,7 +119,7 @@ export function keepConnected(options: RabbitmqLinkOptions): RabbitmqLink {
       fault = 'closed';
       if (last === undefined || last.over) return;
       const connection = last.connection;
-      // Deliveries come, and are acknowledged, while other queues are still being consumed from.
+      // Also where `onOpen` is not done: deliveries come, and are acknowledged, before it has begun to consume the last queue.
       if (connection !== undefined) {
         const parting = (async () => {
           await goodbye?.(connection);
