@@ -14,7 +14,7 @@ export async function grantRights(url: string, turns: LockTurns = {}): Promise<s
   client.on('error', () => undefined);
   await client.connect();
   try {
-    // Handing a table to its owner takes it from everybody else.
+    // ALTER TABLE ... OWNER locks the table against readers too.
     const grant = () => client.query('SELECT grant_rights() AS missing');
     const { rows: granted } = await inLockTurns(client, grant, (error) => sqlState(error), turns);
     return rows.parse(granted)[0].missing;

@@ -3,12 +3,12 @@ import type pg from 'pg';
 
 /** The advisory lock that Prisma's own tools take: one process at a time changes the schema or who may use it. */
 const PRISMA_MIGRATE_LOCK = 72_707_369;
-/** Everybody who wants the table queues up behind one that waits for it: so long at most. */
+/** Whoever wants the table queues up behind a session that waits to lock it, so one attempt waits no longer. */
 const LOCK_TIMEOUT_MS = 2_000;
-/** Then it lets them pass, and tries again. */
+/** Between two attempts, in which they get through. */
 const LOCK_RETRY_MS = 1_000;
 const PATIENCE_MS = 120_000;
-/** Lock timeout, and deadlock: all was rolled back. */
+/** Lock timeout, and deadlock: the transaction was rolled back whole. */
 const LOCK_FAULTS: readonly unknown[] = ['55P03', '40P01'];
 
 export interface LockTurns {
@@ -18,16 +18,20 @@ export interface LockTurns {
   readonly patienceMs?: number;
 }
 
-/** Once nobody else is at it, tries `work`, a transaction on this session, in short turns until the locks that it needs are free. */
+/**
+ * Waits until no other process is at it, however long that takes, then tries `work`, one transaction on this session, in short turns
+ * until the locks that it needs are free. The advisory lock is held until the session ends.
+ */
 export async function inLockTurns<T>(
   session: Pick<pg.Client | pg.Pool, 'query'>,
   work: () => Promise<T>,
   sqlStateOf: (error: unknown) => unknown,
   { lockTimeoutMs = LOCK_TIMEOUT_MS, patienceMs = PATIENCE_MS }: LockTurns,
 ): Promise<T> {
+  // Whoever is at it may take long, and a database or role may have limits of its own.
+  await session.query('SET lock_timeout = 0; SET statement_timeout = 0');
   await session.query(`SELECT pg_advisory_lock(${PRISMA_MIGRATE_LOCK})`);
-  // Not before: whoever is at it beside us may take long.
-  await session.query(`SET lock_timeout = ${lockTimeoutMs}; SET statement_timeout = 0`);
+  await session.query(`SET lock_timeout = ${lockTimeoutMs}`);
   const giveUpMs = performance.now() + patienceMs;
   for (;;) {
     try {

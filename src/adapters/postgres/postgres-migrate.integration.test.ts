@@ -135,6 +135,17 @@ test('left to itself a migration waits for no lock longer than 2 s, and may itse
   expect(await query('SELECT * FROM said')).toEqual([{ lock_timeout: '2s', statement_timeout: '0' }]);
 });
 
+test('a migration waits for another as long as that takes, whatever limits the database has', async () => {
+  await addMigration('1_table', 'CREATE TABLE a (x int);');
+  await addMigration('2_slow', 'SELECT pg_sleep(1.5);');
+  const database = new URL(url).pathname.slice(1);
+  await query(
+    `ALTER DATABASE ${database} SET statement_timeout = 500; ALTER DATABASE ${database} SET lock_timeout = 500`,
+  );
+  const results = await Promise.all([1, 2].map(() => migrate({ url, migrationsDir })));
+  expect(results.flatMap(({ applied }) => applied).sort()).toEqual(['1_table', '2_slow']);
+});
+
 test('a version tells an older schema, a newer one it can work on, and one it cannot', async () => {
   await addMigration(
     '1_first',
