@@ -43,7 +43,7 @@ export function messageOf(error: unknown): string {
   return error.message || ('code' in error ? String(error.code) : error.name);
 }
 
-/** For who may reject with errors only. */
+/** What was thrown as an Error, for where nothing else may be rejected with. */
 export function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
 }

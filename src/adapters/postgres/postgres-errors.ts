@@ -17,8 +17,8 @@ const TRANSIENT_PRISMA = new Set([
   'P2037',
 ]);
 /**
- * Of the driver adapter: there is no connection, or none for us (a certificate that has expired, a password that was changed).
- * Who mends that is a person, and then the same statement succeeds.
+ * The driver adapter's own: no connection, or none for us (a certificate that has expired, a password that was changed). Somebody has
+ * to mend that, and then the same statement succeeds.
  */
 const TRANSIENT_KINDS = new Set([
   'AuthenticationFailed',
@@ -34,16 +34,17 @@ const TRANSIENT_NODE = /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOU
 const TRANSIENT_TEXT =
   /terminat(ed|ing)|timeout exceeded|Can't reach|not queryable|Server has closed|Connection ended|in recovery|not yet accepting|starting up|shutting down|server_login_retry|no more connections/i;
 
-/** Whether the fault may pass; everything else is the statement's or the rows'. */
+/** Whether the same may succeed later, by itself or once somebody has mended a server; else the statement or its rows are at fault. */
 export function isTransient(error: unknown): boolean {
   if (partsOf(error).some(isTransientKind)) return true;
   for (const code of codesOf(error)) {
     if (TRANSIENT_PRISMA.has(code) || TRANSIENT_SQLSTATE.test(code) || TRANSIENT_NODE.test(code)) return true;
   }
   const state = sqlState(error);
-  // Of a disk that failed Postgres says that it lacks the right, until it ends.
-  const text = state === undefined ? TRANSIENT_TEXT : state === '42501' ? /Read-only file system/ : null;
-  return text !== null && messagesOf(error).some((message) => text.test(message));
+  const says = (text: RegExp): boolean => messagesOf(error).some((message) => text.test(message));
+  // Postgres reports EROFS, which is what a failed disk gives, under the code of insufficient privilege.
+  if (state === '42501') return says(/Read-only file system/);
+  return state === undefined && says(TRANSIENT_TEXT);
 }
 
 function isTransientKind({ kind }: Record<string, unknown>): boolean {

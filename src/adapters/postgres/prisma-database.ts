@@ -54,9 +54,9 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** Above any sum of rollups; a frozen server would hold the read for ever. */
 const READ_DEADLINE_MS = 5_000;
 /**
- * Of reads that replicas failed, for the next replica and for the primary. The reserve is what may be in flight on a
- * replica that dies; replicas that pass their probes and fail their reads use it up, and then add a tenth to the load and
- * not once more all of it for each server.
+ * How many reads that a replica failed may go on to the next one or to the primary. The reserve is what may be in flight on
+ * a replica that dies; replicas that pass their probes and yet fail their reads use it up, and from then on add a tenth to
+ * the load, where each server would otherwise be asked every read anew.
  */
 const RETRY_BUDGET = { share: 0.1, reserve: 200 };
 const TRANSACTION_TIMEOUT_MS = 60_000;

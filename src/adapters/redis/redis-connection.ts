@@ -37,21 +37,21 @@ export interface RedisOptions {
 export async function connectRedis({ url, deadlineMs, logger, metrics }: RedisOptions): Promise<RedisConnection> {
   let client = newClient(url);
   let usedSinceMs = Date.now();
-  /** What it last failed by: its calls say no more than that there is no connection. */
-  let reason = '';
+  /** Of the connection. What a call fails by says only that there is none. */
+  let lastFault: string | null = null;
   const users: ((client: RedisClient) => void)[] = [];
 
   function open(next: RedisClient): void {
     client = next;
     usedSinceMs = Date.now();
     // Without a listener an error event would end the process; the guard sees the failing calls.
-    client.on('error', (error: unknown) => (reason = `: ${messageOf(error)}`));
+    client.on('error', (error: unknown) => (lastFault = messageOf(error)));
     client.connect().catch(() => undefined);
     for (const use of users) use(client);
   }
   /** Keyv's store would connect a client by itself that is not open yet, and destroy it when that fails. */
   function connected(): RedisClient {
-    if (!client.isReady) throw new Error(`not connected${reason}`);
+    if (!client.isReady) throw new Error(lastFault === null ? 'not connected' : `not connected: ${lastFault}`);
     return client;
   }
   function replaceDeadClient(): void {
