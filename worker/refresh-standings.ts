@@ -13,12 +13,12 @@ const EVERY_MS = 500;
 const AT_MS = 250;
 const LONGEST_REST_MS = 5_000;
 /**
- * So many times what a pass took is left to recording: at least, while standings are behind, while the queue itself is, and while
- * what comes out of it is older than standings may be.
+ * After each pass so many times what it took is left to recording: at least, while standings are behind, while the queue itself is,
+ * and while what comes out of it is older than standings may be.
  */
-const REST = { always: 0.5, standingsBehind: 1, queueBehind: 4, queueLate: 9 };
+const REST_FACTORS = { always: 0.5, standingsBehind: 1, queueBehind: 4, queueLate: 9 };
 const LATE_MS = 2_000;
-/** How often a rest is looked at again: it ends early when the queue is no longer late. */
+/** How often the rest that is left is reckoned anew: it ends early when the queue is no longer late. */
 const LOOK_MS = 100;
 
 export interface RefreshStandingsOptions {
@@ -37,16 +37,16 @@ export function refreshStandings(options: RefreshStandingsOptions): Promise<void
   const { standings, metrics, logger, isQueueBehind, oldestInHandMs, signal } = options;
 
   /** What still waits in the queue stands nowhere, so the machine is better used to record it. */
-  function restOf(more: boolean): number {
-    if (Date.now() - oldestInHandMs() > LATE_MS) return REST.queueLate;
-    if (isQueueBehind()) return REST.queueBehind;
-    return more ? REST.standingsBehind : REST.always;
+  function restFactor(more: boolean): number {
+    if (Date.now() - oldestInHandMs() > LATE_MS) return REST_FACTORS.queueLate;
+    if (isQueueBehind()) return REST_FACTORS.queueBehind;
+    return more ? REST_FACTORS.standingsBehind : REST_FACTORS.always;
   }
 
   async function rest(tookMs: number, more: boolean): Promise<void> {
     const sinceMs = performance.now();
     while (!signal.aborted) {
-      const leftMs = Math.min(restOf(more) * tookMs, LONGEST_REST_MS) - (performance.now() - sinceMs);
+      const leftMs = Math.min(restFactor(more) * tookMs, LONGEST_REST_MS) - (performance.now() - sinceMs);
       if (leftMs <= 0) return;
       await pause(Math.min(leftMs, LOOK_MS), signal);
     }
