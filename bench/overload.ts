@@ -4,14 +4,14 @@ import type { PhaseResult } from './open-loop.ts';
 import {
   CALM,
   CONNECTIONS,
-  cpuOfRefusal,
+  cpuSecondsPerRefusal,
   faultsOf,
   goodPerSecond,
   overloadApi,
   PROBES,
   recoverySeconds,
   type Overloaded,
-} from './overloaded.ts';
+} from './overload-api.ts';
 
 const NAME = 'overload';
 
@@ -101,7 +101,7 @@ function refusalFigure(seen: Overloaded): Figure {
   return figure({
     name: NAME,
     what: "CPU of the API per refusal, less what the served ones' cost at the peak",
-    values: [cpuOfRefusal(seen) * 1_000],
+    values: [cpuSecondsPerRefusal(seen) * 1_000],
     unit: ' ms',
     digits: 3,
     bar: { atMost: 1 },

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { faultsOf, goodPerSecond, overloadApi, recoverySeconds, type Overloaded } from '../../bench/overloaded.ts';
+import { faultsOf, goodPerSecond, overloadApi, recoverySeconds, type Overloaded } from '../../bench/overload-api.ts';
 
 /** What `npm run bench -- overload` measures, in short; the bars are wide, for machines that have other work. */
 describe('an API process under five times what saturates it', () => {

@@ -102,8 +102,8 @@ export function faultsOf({ over, after }: Overloaded): [string, number][] {
   return [...Object.entries(over.faults), ...Object.entries(after.faults)];
 }
 
-/** Seconds of CPU, less what the served ones cost at the peak. */
-export function cpuOfRefusal({ peak, over, cpuOf }: Overloaded): number {
+/** Of each, less what the served ones cost at the peak. */
+export function cpuSecondsPerRefusal({ peak, over, cpuOf }: Overloaded): number {
   const onGood = (cpuOf(peak) / peak.good) * (over.good + over.late);
   return (cpuOf(over) - onGood) / over.refused;
 }
