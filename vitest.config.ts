@@ -24,7 +24,7 @@ const ALONE = [
   'test/end-to-end/overload.test.ts',
   'test/faults/quick-timed.test.ts',
 ];
-/** Short to read, as what they run is elsewhere, and long to run. */
+/** Small files that take long, as what they run is in others. */
 const LONG = [
   'test/recording/recorder.test.ts',
   'test/end-to-end/systems.test.ts',
@@ -32,7 +32,10 @@ const LONG = [
 ];
 const CODE = '{src,worker,bench,deploy,scripts,examples}';
 
-/** In a clean clone no run has been timed, and the largest files come first: one worker would end with what is short and long. */
+/**
+ * Vitest begins with what took longest the last time. In a clean clone nothing has been timed and it begins with the largest files: a
+ * small one that takes minutes would come last, with nothing left to run beside it.
+ */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const others = await super.sort(files);

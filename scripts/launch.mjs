@@ -21,7 +21,7 @@ const ENTRIES = {
 };
 const EXIT_CONFIGURATION = 78;
 
-// Who reads along may leave, as `| head` does; what runs goes on to its end, and its exit code is its own.
+// Whoever reads the output may go away, as `| head` does: the command still runs to its end and keeps its own exit code.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error) => {
     if (error.code !== 'EPIPE') throw error;

@@ -44,7 +44,7 @@ export function parseTopArguments(argv: readonly string[]): ParsedTopArguments {
   return { kind: 'run', arguments: { origins, intervalMs: seconds * 1_000, once, json } };
 }
 
-/** On the embedded Postgres `npm start` is the worker too. */
+/** On the embedded Postgres the process of `npm start` is the worker too. */
 export function localOrigins(isEmbedded: boolean): string[] {
   return isEmbedded ? [API_ORIGIN] : [API_ORIGIN, WORKER_ORIGIN];
 }

@@ -14,8 +14,8 @@ const ids = Array.from({ length: ITEMS }, (_, n) => `${category} ${n}`);
 const interactionIds = new Map(ids.map((id, n) => [id, newInteractionIdAt(Date.now() - 60_000 + n)]));
 
 /**
- * What an API process asks whoever asks it: regularly for the catalogue's changes, the rankings and a replica's health, and on a
- * new connection, that it be patient no longer than so, and whether it is Postgres' own.
+ * What an API process sends whatever it is asked: regularly, to learn of the catalogue's changes, the rankings and a replica's health;
+ * on each new connection, to set the statement timeout and to see whether it leads to Postgres itself.
  */
 const POLLERS = [
   /FROM catalogue_state/,

@@ -11,7 +11,7 @@ import { startSystemUnderFault } from './system-under-fault.ts';
 import { table } from './table.ts';
 
 const EXIT_USAGE = 64;
-/** Longer is no quick form, on two cores, and nothing that anybody waits for. */
+/** On two cores. Over it the quick form is not quick, and the full one nothing that anybody waits for. */
 const MOST_SECONDS = { quick: 300, full: 2_700 };
 
 /** `npm run test:faults`: 0 when every row held, and in time, 1 when not. */

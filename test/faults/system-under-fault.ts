@@ -71,7 +71,7 @@ export async function startSystemUnderFault(): Promise<SystemUnderFault> {
   try {
     const disk = await mountDisk().then(endLater, (error: unknown) => {
       process.stderr.write(
-        `Postgres has no disk of its own here, which its rows need to be real: ${messageOf(error)}\n`,
+        `No disk can be mounted for Postgres, so the rows about its disk only imitate one: ${messageOf(error)}\n`,
       );
       return null;
     });

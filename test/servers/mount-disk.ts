@@ -20,9 +20,9 @@ export interface Disk {
   stop(): Promise<void>;
 }
 
-/** Sparse: takes what is written to it. */
+/** The image is sparse: it takes up only what is written to it. */
 const SIZE_BYTES = 8 * 2 ** 30;
-/** May be given back meanwhile by who writes there. */
+/** Full is what has no more left than this: whoever writes there may have deleted something meanwhile. */
 const FULL_BYTES = 2 ** 20;
 
 /** ext4 in a file. Throws where nothing can be mounted: that takes root, and a loop device. */
@@ -34,7 +34,7 @@ export async function mountDisk(): Promise<Disk> {
   const run = async (command: string, ...args: string[]): Promise<void> =>
     void (await promisify(execFile)(command, args));
   const mount = (): Promise<void> => run('mount', '-o', 'loop,errors=remount-ro', image, directory);
-  // Who has just ended may not have closed its files yet.
+  // A process that has just ended may still hold files open.
   const unmount = (): Promise<void> =>
     waitFor('the disk to be left', async () => {
       await run('umount', directory);
@@ -59,7 +59,7 @@ export async function mountDisk(): Promise<Disk> {
   return {
     directory,
     async fill() {
-      // More than there is: it is refused, and has taken all there was.
+      // More than there is: fallocate fails, with all there was taken.
       await run('fallocate', '--length', String(SIZE_BYTES), ballast).catch(() => undefined);
       const { bavail, bsize } = await statfs(directory);
       if (bavail * bsize > FULL_BYTES) throw new Error(`${bavail * bsize} bytes are still free`);
@@ -74,7 +74,7 @@ export async function mountDisk(): Promise<Disk> {
   };
 }
 
-/** Whatever is mounted there goes, used or not. */
+/** Lazily: whatever is mounted there goes at once, also while it is in use. */
 export function unmountBelow(folder: string): void {
   for (const directory of mountsBelow(folder)) execFileSync('umount', ['--lazy', directory]);
 }

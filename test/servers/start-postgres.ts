@@ -66,10 +66,10 @@ export async function startPostgres({
   async function startNode(
     name: string,
     fill: (data: string) => Promise<void>,
-    above?: string,
+    dataParent?: string,
   ): Promise<PostgresServer> {
     const directory = testDirectory(name);
-    const data = join(above ?? directory, 'data');
+    const data = join(dataParent ?? directory, 'data');
     mkdirSync(data, { mode: 0o700 });
     give(directory, user);
     give(data, user);

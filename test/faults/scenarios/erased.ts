@@ -17,7 +17,7 @@ const LEFT = ['interactions', 'people', 'reactions', 'rejected'].map(
   (table) => `SELECT '${table}' AS place FROM ${table} WHERE viewer = $1`,
 );
 
-/** What the ledger does not know and Postgres holds would be taken for invented; the recount finds a share that stayed. */
+/** None of it is in the ledger: a row that stayed counts as duplicated, and the recount finds what stayed in the rollups. */
 export const erased: Row = {
   name: 'erased',
   fault: 'a person erased whose interactions are in queue and outbox, the worker killed meanwhile',

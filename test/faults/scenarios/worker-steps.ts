@@ -98,7 +98,7 @@ export const workerSteps: readonly Row[] = STEPS.map((step) => ({
   },
 }));
 
-/** What RabbitMQ took without a word goes into the outbox too: resolves when all of that is recorded. */
+/** Cuts RabbitMQ off from the API: what it took and did not confirm goes into the outbox too. Resolves when all accepted so far is recorded. */
 async function turnToOutbox({ system, ledger }: Arena, { open }: Traffic): Promise<void> {
   system.links.api.rabbitmq.refuse();
   const underWay = [...open];
