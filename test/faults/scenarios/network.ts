@@ -34,7 +34,7 @@ export const network: Row = {
     arena.holds(
       'both are still the same processes',
       codes.every((code) => code === null),
-      codes.join(', '),
+      codes.map((code) => code ?? 'running').join(', '),
     );
   },
 };

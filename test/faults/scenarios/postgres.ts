@@ -32,7 +32,7 @@ function faulty(name: string, fault: string, { hurt, end }: Fault): Row {
       await end(arena);
       acceptsAll(arena, seen);
       await arena.recovers();
-      arena.holds('the worker is still the same', worker.exitCode() === null, `exit code ${worker.exitCode()}`);
+      arena.holds('the worker is still the same', worker.exitCode() === null, String(worker.exitCode() ?? 'running'));
     },
   };
 }
