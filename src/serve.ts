@@ -104,7 +104,7 @@ async function serveAsParent(ours: Process, allInOne: boolean): Promise<ApiClust
   started.add('Postgres', () => postgres.stop());
   const opened: Config = { ...config, database: { ...config.database, url: postgres.url } };
   const processes = config.api.concurrency;
-  const env: Record<string, string> = postgres.embedded ? { DATABASE_URL: postgres.url } : {};
+  const env: Record<string, string> = postgres.dataDir === null ? {} : { DATABASE_URL: postgres.url };
 
   const checks: ReadinessProbe[] = [];
   const readiness = createReadiness({ checks });

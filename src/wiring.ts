@@ -100,8 +100,7 @@ export async function createPorts(config: Config, options: WiringOptions): Promi
 export interface OpenPostgres {
   /** With the password: not for logs. */
   readonly url: string;
-  readonly embedded: boolean;
-  /** The folder of the embedded one. */
+  /** The folder of the embedded one; null where Postgres is one of the user's own. */
   readonly dataDir: string | null;
   /** Migrations that were applied just now. */
   readonly migrated: readonly string[];
@@ -114,12 +113,12 @@ export async function openPostgres(
   { role, logger }: Omit<WiringOptions, 'metrics'>,
 ): Promise<OpenPostgres> {
   const { url } = config.database;
-  if (url !== null) return { url, embedded: false, dataDir: null, migrated: [], stop: async () => undefined };
+  if (url !== null) return { url, dataDir: null, migrated: [], stop: async () => undefined };
   const embedded = await startEmbeddedPostgres({ dataDir: config.database.dataDir, role, logger });
   try {
     const { applied } = await migrate({ url: embedded.url, migrationsDir: findMigrationsDir() });
     const { dataDir } = embedded;
-    return { url: embedded.url, embedded: true, dataDir, migrated: applied, stop: () => embedded.stop() };
+    return { url: embedded.url, dataDir, migrated: applied, stop: () => embedded.stop() };
   } catch (error) {
     await embedded.stop();
     throw error;
