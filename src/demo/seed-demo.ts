@@ -29,9 +29,9 @@ export interface SeededDemo {
  */
 export async function seedDemo(ports: DemoPorts, dataDir: string): Promise<SeededDemo | null> {
   const file = join(dataDir, UNFINISHED_FILE);
-  const begunAtMs = Number(await readFile(file, 'utf8').catch(() => ''));
-  if (!(begunAtMs > 0) && !(await ports.items.isEmpty())) return null;
-  const nowMs = begunAtMs > 0 ? begunAtMs : Date.now();
+  const begunAtMs = Number(await readFile(file, 'utf8').catch(() => '')) || null;
+  if (begunAtMs === null && !(await ports.items.isEmpty())) return null;
+  const nowMs = begunAtMs ?? Date.now();
   await writeFile(file, String(nowMs));
   const books = await readDemoBooks();
   await ports.items.upsert(books.map(({ item }) => item));

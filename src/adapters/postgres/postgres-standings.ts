@@ -131,8 +131,8 @@ async function takeTouched(tx: Transaction, most: number): Promise<{ keys: bigin
   const seqs: bigint[] = [];
   for (const { seq, item_keys } of rows) {
     // Batches mostly touch what the one before has touched.
-    const more = item_keys.filter((key) => !keys.has(key)).length;
-    if (seqs.length > 0 && keys.size + more > most) break;
+    const added = item_keys.filter((key) => !keys.has(key)).length;
+    if (seqs.length > 0 && keys.size + added > most) break;
     for (const key of item_keys) keys.add(key);
     seqs.push(seq);
   }

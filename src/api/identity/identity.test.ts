@@ -128,6 +128,16 @@ describe('a token that does not hold', () => {
   });
 });
 
+/** When the test ends: the key server as it was before, and the real time. */
+function restoreKeysLater(): void {
+  const saved = keys;
+  onTestFinished(() => {
+    keys = saved;
+    page = null;
+    vi.useRealTimers();
+  });
+}
+
 it.each([
   ['a 500', () => (keys = null)],
   ['a page that is no JSON', () => (page = '<html>Back soon</html>')],
@@ -135,11 +145,7 @@ it.each([
 ])(
   'while the key server answers %s, the answer is 503, and a flood of tokens does not reach it',
   async (_, breakIt) => {
-    const saved = keys;
-    onTestFinished(() => {
-      keys = saved;
-      page = null;
-    });
+    restoreKeysLater();
     breakIt();
     await using api = await start();
     const signed = await token().sign(pair.privateKey);
@@ -155,11 +161,7 @@ it.each([
 );
 
 it('keys that were fetched last for an hour while their server is away, and no longer', async () => {
-  const saved = keys;
-  onTestFinished(() => {
-    keys = saved;
-    vi.useRealTimers();
-  });
+  restoreKeysLater();
   await using api = await start();
   const statusAfter = async (minutes: number): Promise<number> => {
     const nowMs = NOW * 1_000 + minutes * 60_000;
@@ -180,11 +182,7 @@ it('keys that were fetched last for an hour while their server is away, and no l
 });
 
 it('keys that changed are known within a request after ten minutes', async () => {
-  const saved = keys;
-  onTestFinished(() => {
-    keys = saved;
-    vi.useRealTimers();
-  });
+  restoreKeysLater();
   await using api = await start();
   const ann = async (): Promise<string> =>
     token({ exp: NOW + 3_600, jti: String(Math.random()) }).sign(pair.privateKey);
