@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { arrivalRate, unacknowledged, type Subscription } from './rabbitmq-subscription.ts';
+import { unacknowledged, type Subscription } from './rabbitmq-subscription.ts';
 
 /** At 60 messages a second or more, the default prefetch of the single queue is used up within it. */
 export const RUN_DRY_MS = 4_000;
-/** Longer than a message is on its way. */
 const LOOK_EVERY_MS = 10;
-/** How long messages are watched before it is judged how fast they come, or that none do. */
+/** How long messages are watched before it is judged how fast they come. */
 const RATE_MS = 100;
 
 export interface RunDryOptions {
@@ -13,8 +12,8 @@ export interface RunDryOptions {
   readonly prefetch: number;
   /** After so long it counts as dry, whatever may still come. */
   readonly withinMs: number;
-  /** Messages in its queue that were handed to nobody. Asked over the subscription's own channel: the answer comes after all that was sent before it. */
-  depth(): Promise<number>;
+  /** Resolves when all that its queue had accepted by now, and meant for here, has come. */
+  allSent(): Promise<void>;
   /** Asks that what is in hand be recorded now. */
   hurry(): void;
   /** The connection is gone. */
@@ -22,38 +21,27 @@ export interface RunDryOptions {
 }
 
 /**
- * A quorum queue goes on sending for some milliseconds while its consumer is being cancelled; those messages do not arrive and are
- * redelivered. So acknowledgements are held back (`held`) until the prefetch is used up and the broker may send no more or, where
- * messages come too seldom for that, until the queue is empty: the next one is then unlikely to come within those milliseconds.
+ * A quorum queue goes on sending while its consumer is being cancelled, for as long as its disk takes; those messages do not arrive
+ * and are redelivered. So acknowledgements are held back (`held`) until the prefetch is used up and the broker may send no more or,
+ * where messages come too seldom for that, until nothing is on its way: the next one is then unlikely to come just as it is cancelled.
  * Resolves then; of a partition only once nothing of it is in hand either, however long that takes, since its next worker begins
  * at once.
  */
 export async function runDry(subscription: Subscription, options: RunDryOptions): Promise<void> {
-  const { prefetch, withinMs, depth, hurry, isOver } = options;
+  const { prefetch, withinMs, allSent, hurry, isOver } = options;
   const sinceMs = performance.now();
   const first = unacknowledged(subscription);
-  let seen = -1;
-  let looks = 0;
-  /** Nothing has come in all this time, so another worker is served, and the queue may never be empty. */
-  const isStandby = (tookMs: number): boolean =>
-    subscription.isPartition && subscription.activeSince === null && tookMs >= RATE_MS && looks > 1;
   const isBusy = (): boolean => subscription.isPartition && subscription.inHand > 0;
-  /** Whether the prefetch will be used up in time, also when messages that came fast only pause. */
-  const willFill = (out: number, tookMs: number): boolean => {
-    const perMs = Math.max((out - first) / tookMs, arrivalRate(subscription));
-    return tookMs < RATE_MS || out + perMs * (withinMs - tookMs) >= prefetch;
-  };
   while (!isOver()) {
     const tookMs = performance.now() - sinceMs;
-    const isDry = unacknowledged(subscription) >= prefetch || tookMs >= withinMs || isStandby(tookMs);
+    const out = unacknowledged(subscription);
+    const perMs = (out - first) / tookMs;
+    const willFill = tookMs < RATE_MS || out + perMs * (withinMs - tookMs) >= prefetch;
     if (isBusy()) hurry();
-    else if (isDry) return;
-    if (!isDry) {
-      const waiting = await depth();
-      const out = unacknowledged(subscription);
-      if (waiting === 0 && out === seen && !willFill(out, performance.now() - sinceMs) && !isBusy()) return;
-      seen = out;
-      looks += 1;
+    else if (out >= prefetch || tookMs >= withinMs) return;
+    else if (!willFill) {
+      await allSent();
+      if (unacknowledged(subscription) === out && !isBusy()) return;
     }
     await delay(LOOK_EVERY_MS);
   }

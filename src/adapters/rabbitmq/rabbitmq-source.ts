@@ -7,13 +7,7 @@ import { createAckWindow, type AckWindow } from './rabbitmq-ack-window.ts';
 import { keepConnected } from './rabbitmq-link.ts';
 import { MAX_BODIES_PER_PACK, unpack } from './rabbitmq-packs.ts';
 import { layoutOf } from './rabbitmq-partitions.ts';
-import {
-  countArrival,
-  createSubscription,
-  isBeingCancelled,
-  unacknowledged,
-  type Subscription,
-} from './rabbitmq-subscription.ts';
+import { createSubscription, isBeingCancelled, unacknowledged, type Subscription } from './rabbitmq-subscription.ts';
 import { leftoverPartitions } from './rabbitmq-leftovers.ts';
 import { RUN_DRY_MS, runDry } from './rabbitmq-run-dry.ts';
 import { sharePartitions, type PartitionSharing } from './rabbitmq-share-partitions.ts';
@@ -146,7 +140,6 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     const redeliveries = redeliveriesOf(message);
     const origin: Origin = { message, channel, subscription, unsettled: bodies.length };
     subscription.inHand += 1;
-    countArrival(subscription);
     const traceparentAt = readTraceHeaders(message.properties.headers);
     for (const [position, body] of bodies.entries()) {
       hands.onDelivery({ body, redeliveries, outboxSeq: null, traceparent: traceparentAt(position), origin });
@@ -167,15 +160,14 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
   }
 
   async function leave(subscription: Subscription, current: Consumer, withinMs: number): Promise<void> {
-    const { queue, tag } = subscription;
+    const { tag } = subscription;
     if (tag === undefined) return;
-    const held: ConsumeMessage[] = [];
-    subscription.held = held;
+    subscription.held = [];
     try {
       await runDry(subscription, {
         prefetch: current.prefetch,
         withinMs,
-        depth: async () => (await current.channel.checkQueue(queue)).messageCount,
+        allSent: () => passThroughLog(subscription, current),
         hurry: () => current.hands.onFull(),
         isOver: () => consumer !== current,
       });
@@ -183,10 +175,37 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       subscription.tag = undefined;
       await current.channel.cancel(tag);
     } finally {
-      subscription.held = null;
-      // Once it is cancelled, or they would make room for more. Over another channel these would be other messages.
-      if (consumer === current) acknowledge(held);
+      if (!stopped) letGo([subscription], current);
     }
+  }
+
+  /**
+   * Acknowledges what was held back: once it is cancelled, or that would make room for more, and of all queues together where all are
+   * left. Of single acknowledgements the broker keeps back what is beyond 32, and forgets them when the channel is closed.
+   */
+  function letGo(subscriptions: readonly Subscription[], current: Consumer): void {
+    const held = subscriptions.flatMap((subscription) => subscription.held ?? []);
+    for (const subscription of subscriptions) subscription.held = null;
+    // Over another channel these would be other messages.
+    if (consumer === current) acknowledge(held);
+  }
+
+  /**
+   * A consumer that joins is an entry in the queue's log, behind all that the queue accepted before it; and that is here once a second
+   * call over the channel is answered. Of low priority, it is served only what the first has no room for: one message at most.
+   */
+  async function passThroughLog(subscription: Subscription, current: Consumer): Promise<void> {
+    const { channel, prefetch } = current;
+    const narrow = channel.prefetch(1);
+    const joining = channel.consume(
+      subscription.queue,
+      (message) => {
+        if (message !== null && !isClosed) handOut(message, subscription, current);
+      },
+      { priority: -1 },
+    );
+    await Promise.all([narrow, joining, channel.prefetch(prefetch)]);
+    await channel.cancel((await joining).consumerTag);
   }
 
   function acknowledge(messages: readonly ConsumeMessage[]): void {
@@ -274,8 +293,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       isClosed = true;
       const last = consumer;
       last?.sharing.stop();
-      // Recorded, but its queue was not left in time.
-      for (const subscription of last?.subscriptions ?? []) acknowledge(subscription.held ?? []);
+      if (last !== undefined) letGo(last.subscriptions, last);
       // The channel goes first: acknowledgements that it has buffered would come after the connection's own goodbye.
       await link?.close(async () => last?.channel.close());
       consumer = undefined;

@@ -1,8 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
 
-/** A broker that flushes to a busy disk hands nothing out for some tenths of a second. */
-const SLOT_MS = 500;
-
 /** One queue that a connection consumes. */
 export interface Subscription {
   readonly queue: string;
@@ -12,8 +9,6 @@ export interface Subscription {
   tag: string | undefined;
   /** Messages handed out and not settled. */
   inHand: number;
-  /** Messages that came since `sinceMs`, on the clock of `performance.now()`, and in the slot before. */
-  readonly arrivals: { sinceMs: number; count: number; before: number };
   /**
    * When the first message came since it consumes, by a count; null before. All workers consume every partition and the broker serves
    * the first in line; nothing but a delivery tells a worker that this is itself, and it stays so until it leaves.
@@ -32,7 +27,6 @@ export function createSubscription(queue: string, isPartition: boolean): Subscri
     isPartition,
     tag: undefined,
     inHand: 0,
-    arrivals: { sinceMs: 0, count: 0, before: 0 },
     activeSince: null,
     held: null,
   };
@@ -46,25 +40,4 @@ export function unacknowledged({ inHand, held }: Pick<Subscription, 'inHand' | '
 /** The broker may still send: of a partition that goes back unseen, as another worker may have begun. */
 export function isBeingCancelled({ tag, held }: Pick<Subscription, 'tag' | 'held'>): boolean {
   return tag === undefined && held !== null;
-}
-
-export function countArrival(subscription: Pick<Subscription, 'arrivals'>): void {
-  turnSlot(subscription);
-  subscription.arrivals.count += 1;
-}
-
-/** Messages a millisecond, over the last half second at least and the last second at most. */
-export function arrivalRate(subscription: Pick<Subscription, 'arrivals'>): number {
-  turnSlot(subscription);
-  const { sinceMs, count, before } = subscription.arrivals;
-  return (before + count) / (SLOT_MS + performance.now() - sinceMs);
-}
-
-function turnSlot({ arrivals }: Pick<Subscription, 'arrivals'>): void {
-  const nowMs = performance.now();
-  const slots = Math.floor((nowMs - arrivals.sinceMs) / SLOT_MS);
-  if (slots === 0) return;
-  arrivals.before = slots === 1 ? arrivals.count : 0;
-  arrivals.count = 0;
-  arrivals.sinceMs += slots * SLOT_MS;
 }
