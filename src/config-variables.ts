@@ -38,7 +38,11 @@ export const CONFIG_VARIABLES = [
     'Quorum queues that items are spread over, each consumed by one worker at a time; at most 64',
   ),
   variable('QUEUE_PREFETCH', '8000', 'Interactions a worker holds at a time; at least `RECORD_BATCH_MAX_ITEMS`'),
-  variable('QUEUE_PUBLISH_DEADLINE_MS', '500', 'Without a confirm by then, the outbox takes the interaction'),
+  variable(
+    'QUEUE_PUBLISH_DEADLINE_MS',
+    '500',
+    'Without a confirm by then, the outbox takes the interaction; it has 0.8 of that, at least 400 ms',
+  ),
   variable(
     'QUEUE_MAX_IN_FLIGHT',
     '5000',

@@ -36,8 +36,9 @@ const CACHE_DEADLINE_MS = 20;
 /** How soon an accepted interaction is found where the outbox is the queue, and where it only steps in. */
 const OUTBOX_POLL_MS = 25;
 const OUTBOX_FALLBACK_POLL_MS = 250;
-/** After a confirm that did not come in time: a client is refused within a second when both are away. */
+/** After a confirm that did not come in time: by default a client is refused within a second when both are away. */
 const OUTBOX_FALLBACK_DEADLINE_MS = 400;
+const OUTBOX_FALLBACK_SHARE = 0.8;
 
 export interface WiringOptions {
   readonly logger: Logger;
@@ -135,7 +136,8 @@ interface OpenQueue {
 async function openQueue(config: Config, database: Database, { logger, metrics }: WiringOptions): Promise<OpenQueue> {
   const { amqpUrls: urls, name: queueName, partitions, prefetch, publishDeadlineMs: deadlineMs } = config.queue;
   const { maxInFlight } = config.queue;
-  const outboxQueue = createOutboxQueue(database, urls.length === 0 ? undefined : OUTBOX_FALLBACK_DEADLINE_MS);
+  const fallbackDeadlineMs = Math.max(OUTBOX_FALLBACK_DEADLINE_MS, deadlineMs * OUTBOX_FALLBACK_SHARE);
+  const outboxQueue = createOutboxQueue(database, urls.length === 0 ? undefined : fallbackDeadlineMs);
   const outbox = measureQueue('outbox', traceQueue('outbox', 'outbox', outboxQueue), metrics);
   const outboxSource = (pollMs: number): DeliverySource => createOutboxSource({ database, prefetch, pollMs, logger });
   if (urls.length === 0) {

@@ -32,6 +32,8 @@ describe('a RabbitMQ cluster', () => {
         AMQP_URL: cluster.amqpUrl,
         QUEUE_NAME: QUEUE,
         QUEUE_PARTITIONS: String(PARTITIONS),
+        // A node that starts anew takes most of two cores: nobody promises a confirm or a row of the outbox within half a second there.
+        QUEUE_PUBLISH_DEADLINE_MS: '1500',
         LOG_LEVEL: 'warn',
       };
       expect((await runCommand('migrate', env)).exitCode).toBe(0);
