@@ -104,7 +104,11 @@ async function serveAsParent(ours: Process, allInOne: boolean): Promise<ApiClust
   started.add('Postgres', () => postgres.stop());
   const opened: Config = { ...config, database: { ...config.database, url: postgres.url } };
   const processes = config.api.concurrency;
-  const env: Record<string, string> = postgres.dataDir === null ? {} : { DATABASE_URL: postgres.url };
+  // All processes share one address; a reload does not change it.
+  const env: Record<string, string> = {
+    HOST: config.host,
+    ...(postgres.dataDir === null ? {} : { DATABASE_URL: postgres.url }),
+  };
 
   const checks: ReadinessProbe[] = [];
   const readiness = createReadiness({ checks });

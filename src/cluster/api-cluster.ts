@@ -127,7 +127,7 @@ export async function startCluster(options: ClusterOptions): Promise<ApiCluster>
 
   async function retire(member: Member): Promise<void> {
     leaving.add(member);
-    group.update(member.id, await member.retire(timeoutMs));
+    await member.retire(timeoutMs, (metrics) => group.update(member.id, metrics));
   }
 
   /** False when it stopped on the way. */
@@ -137,6 +137,8 @@ export async function startCluster(options: ClusterOptions): Promise<ApiCluster>
     const old = [...members];
     for (let turn = 0; turn < Math.max(wanted, old.length) && !draining; turn += 1) {
       const leaver = old[turn];
+      // It ended by itself, and was replaced.
+      if (leaver !== undefined && !members.has(leaver) && staying() >= wanted) continue;
       if (turn < wanted) {
         const fresh = fork();
         leaving.add(fresh);

@@ -26,8 +26,8 @@ export interface Member {
   metrics(): Promise<unknown>;
   /** False when it ended, or was not ready within `deadlineMs`. */
   becomesReady(deadlineMs: number): Promise<boolean>;
-  /** It leaves the port to the others, answers what it has, and ends; its last metrics. Killed after `deadlineMs`. */
-  retire(deadlineMs: number): Promise<unknown>;
+  /** It leaves the port to the others, answers what it has, tells its last metrics, and ends. Killed after `deadlineMs`. */
+  retire(deadlineMs: number, tell: (metrics: unknown) => void): Promise<void>;
   /** SIGTERM, and SIGKILL after `deadlineMs`. */
   end(deadlineMs: number): Promise<void>;
   kill(): void;
@@ -100,11 +100,10 @@ export function forkMember(
       }
       return false;
     },
-    async retire(deadlineMs) {
+    async retire(deadlineMs, tell) {
       const startMs = performance.now();
-      const metrics = await calls.ask('retire', deadlineMs).catch(() => undefined);
+      tell(await calls.ask('retire', deadlineMs).catch(() => undefined));
       await end(Math.max(1_000, deadlineMs - (performance.now() - startMs)));
-      return metrics;
     },
     end,
     kill: () => void child.process.kill('SIGKILL'),
