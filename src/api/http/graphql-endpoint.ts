@@ -50,10 +50,14 @@ export interface GraphqlEndpointOptions<Context extends BaseContext> {
   /** Whether a browser that opens the URL gets Apollo Sandbox. */
   readonly landingPage: boolean;
   readonly maxBodyBytes?: number;
+  /** Of all bodies that are still on their way. */
+  readonly maxIncomingBytes?: number;
   readonly deadlineMs?: number;
 }
 
 const MIB = 1_048_576;
+/** Senders that are slow hold no place; what they have sent so far is held to this. */
+const MAX_INCOMING_BYTES = 64 * MIB;
 /** Above what any request takes while all is well, below the 20 s that nginx waits. */
 const DEADLINE_MS = 10_000;
 /**
@@ -76,6 +80,8 @@ export function createGraphqlEndpoint<Context extends BaseContext>(
   const maxBodyBytes = options.maxBodyBytes ?? MIB;
   const { deadlineMs = DEADLINE_MS } = options;
   const documentCheck = createDocumentCheck();
+  const onFull = (): void => metrics.rateLimited.inc({ limit: 'busy' });
+  const incoming = { bytes: 0, maxBytes: options.maxIncomingBytes ?? MAX_INCOMING_BYTES, onFull };
 
   async function answer(
     request: IncomingMessage,
@@ -96,9 +102,9 @@ export function createGraphqlEndpoint<Context extends BaseContext>(
     checkContentType(request);
     const identified = identifier.identify(request.headers);
     const identity = identified instanceof Promise ? await identified : identified;
-    const body = isPost ? await readBody(request, maxBodyBytes) : null;
+    const body = isPost ? await readBody(request, maxBodyBytes, incoming) : null;
     if (!admission.enter(ticket)) {
-      metrics.rateLimited.inc({ limit: 'busy' });
+      onFull();
       throw serviceBusy();
     }
     const parsed = body === null ? parseSearch(search) : parseBody(body);

@@ -313,6 +313,17 @@ describe('a slow client', () => {
     for (const answer of await Promise.all(slow)) expect(answer).toMatch(/^HTTP\/1.1 408 /);
   });
 
+  it('that sends much, with others, is not waited for beyond the room there is', async () => {
+    await using api = await startTransport({ maxIncomingBytes: 10_000 });
+    const slow = connect(api.port, '127.0.0.1');
+    slow.write(`${HEAD}content-length: 100000\r\n\r\n{"query":"${' '.repeat(9_950)}`);
+    const ask = (): Promise<Response> => api.post({ query: `{ hello }${' '.repeat(200)}` });
+    await expect.poll(async () => (await ask()).status, PATIENCE).toBe(503);
+    expect(await codeOf(await ask())).toBe('SERVICE_BUSY');
+    slow.destroy();
+    await expect.poll(async () => (await ask()).status, PATIENCE).toBe(200);
+  });
+
   it('that sends nothing at all is cut off', async () => {
     await using server = await startTransport({ requestTimeoutMs: 400 });
     expect(await sendRaw(server.port, '')).toMatch(/^(HTTP\/1.1 408 |$)/);
@@ -452,6 +463,20 @@ describe('readiness, overload and draining', () => {
     expect(response.headers.get('connection')).toBe('close');
     expect(await response.json()).toEqual({ data: { slow: 'done' } });
     await drained;
+  });
+
+  it('drains what it has when it is told to while it hands the port over', async () => {
+    await using api = await startTransport();
+    const last = api.post({ query: '{ slow }' });
+    await expect.poll(() => api.waiting.length, PATIENCE).toBe(1);
+    const handedOver = api.server.handOver(5_000, 10_000);
+    let isDrained = false;
+    const drained = api.server.drain(5_000).then(() => (isDrained = true));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(isDrained).toBe(false);
+    api.release();
+    expect(await (await last).json()).toEqual({ data: { slow: 'done' } });
+    await Promise.all([drained, handedOver]);
   });
 
   it('cuts off what is still at work at the deadline', async () => {

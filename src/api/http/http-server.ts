@@ -66,6 +66,8 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
   const answeredEarly = new WeakSet<Socket>();
   const counters = { api: new Map<number, { inc(): void }>(), health: new Map<number, { inc(): void }>() };
   let isDraining = false;
+  /** While and after the port was left to others: when the last connection has ended. */
+  let handedOver: Promise<void> | undefined;
   metrics.httpInFlight.read({}, admission.inFlight);
   metrics.httpLimit.read({}, admission.limit);
   metrics.httpOpenShare.read({}, admission.openShare);
@@ -206,6 +208,7 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
       isDraining = true;
       // The `close` of an HTTP server would also cut off those who are between two requests.
       const closed = new Promise<void>((resolve) => SocketServer.prototype.close.call(server, () => resolve()));
+      handedOver = closed;
       const idle = setTimeout(closeIdleConnections, idleMs);
       const deadline = setTimeout(() => server.closeAllConnections(), deadlineMs);
       await closed;
@@ -217,12 +220,13 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
       const startedAt = performance.now();
       isDraining = true;
       readiness.beginDraining();
-      if (!server.listening) {
+      if (!server.listening && handedOver === undefined) {
         stopLooking();
         return;
       }
-      if (options.drainGraceMs !== undefined) await delay(Math.min(options.drainGraceMs, deadlineMs));
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      if (handedOver === undefined && options.drainGraceMs !== undefined)
+        await delay(Math.min(options.drainGraceMs, deadlineMs));
+      const closed = handedOver ?? new Promise<void>((resolve) => server.close(() => resolve()));
       closeIdleConnections();
       const rest = Math.max(0, deadlineMs - (performance.now() - startedAt));
       let cutOff = 0;

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
-import { badRequest, ClientGoneError, HttpError } from './http-error.ts';
+import { badRequest, ClientGoneError, HttpError, serviceBusy } from './http-error.ts';
 
 const DECODERS: Readonly<Record<string, (() => Transform) | undefined>> = {
   gzip: createGunzip,
@@ -11,13 +11,21 @@ const DECODERS: Readonly<Record<string, (() => Transform) | undefined>> = {
   br: createBrotliDecompress,
 };
 
+/** Bodies of which a part is here, of all requests together. */
+export interface Incoming {
+  bytes: number;
+  readonly maxBytes: number;
+  onFull(): void;
+}
+
 /**
  * The body as text. `maxBytes` bounds what comes in and what it inflates to.
- * Throws HttpError 413, 415 or 400; ClientGoneError when the sender leaves half-way.
+ * Throws HttpError 413, 415, 400, or 503 where no more fits in `incoming`; ClientGoneError when the sender leaves half-way.
  */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<string> {
+export async function readBody(request: IncomingMessage, maxBytes: number, incoming: Incoming): Promise<string> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
-  const bytes = await collect(request, decoderFor(request.headers['content-encoding']), maxBytes);
+  const decoder = decoderFor(request.headers['content-encoding']);
+  const bytes = await collect(request, decoder, maxBytes, incoming);
   if (!isUtf8(bytes)) throw badRequest('The body is not valid UTF-8.');
   return bytes.toString('utf8');
 }
@@ -35,7 +43,12 @@ function decoderFor(encoding: string | undefined): Transform | null {
   return create();
 }
 
-function collect(request: IncomingMessage, decoder: Transform | null, maxBytes: number): Promise<Buffer> {
+function collect(
+  request: IncomingMessage,
+  decoder: Transform | null,
+  maxBytes: number,
+  incoming: Incoming,
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const source = decoder ?? request;
     const chunks: Buffer[] = [];
@@ -51,6 +64,7 @@ function collect(request: IncomingMessage, decoder: Transform | null, maxBytes: 
       if (settled) return;
       settled = true;
       chunks.length = 0;
+      incoming.bytes -= size;
       if (decoder !== null) {
         request.unpipe(decoder);
         decoder.destroy();
@@ -60,12 +74,18 @@ function collect(request: IncomingMessage, decoder: Transform | null, maxBytes: 
     source.on('data', (chunk: Buffer) => {
       if (settled) return;
       size += chunk.length;
+      incoming.bytes += chunk.length;
+      chunks.push(chunk);
       if (size > maxBytes) fail(tooLarge(maxBytes));
-      else chunks.push(chunk);
+      else if (incoming.bytes > incoming.maxBytes) {
+        incoming.onFull();
+        fail(serviceBusy());
+      }
     });
     source.on('end', () => {
       if (settled) return;
       settled = true;
+      incoming.bytes -= size;
       const [only] = chunks;
       resolve(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, size));
     });

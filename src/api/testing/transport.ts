@@ -49,6 +49,7 @@ export interface TransportOptions extends Partial<
   readonly production?: boolean;
   readonly checks?: readonly ReadinessCheck[];
   readonly deadlineMs?: number;
+  readonly maxIncomingBytes?: number;
 }
 
 /** The transport on a free port, in front of a small schema. `release` lets every waiting `slow` field answer. */
@@ -98,6 +99,7 @@ export async function startTransport(options: TransportOptions = {}) {
     metrics,
     landingPage: options.production !== true,
     ...(options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs }),
+    ...(options.maxIncomingBytes === undefined ? {} : { maxIncomingBytes: options.maxIncomingBytes }),
   });
   const server = createHttpServer({ ...options, endpoint, readiness, metrics, logger });
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
