@@ -24,12 +24,27 @@ beforeEach(() => {
   loads = 0;
   outcomes = [];
   cache = createSwrCache({
-    maxEntries: 10,
+    maxSize: 10,
     freshMs: 500,
     staleMs: 500,
     nowMs: () => nowMs,
     onOutcome: (outcome) => outcomes.push(outcome),
   });
+});
+
+it('holds no more than its size, by what each takes', async () => {
+  const sized = createSwrCache<string>({ maxSize: 10, sizeOf: (value) => value.length, freshMs: 500, staleMs: 500 });
+  for (const key of ['a', 'b', 'c']) await sized.get(key, async () => '1234');
+  const again = async (key: string): Promise<boolean> => {
+    let loaded = false;
+    await sized.get(key, async () => {
+      loaded = true;
+      return '1234';
+    });
+    return loaded;
+  };
+  expect(await again('c')).toBe(false);
+  expect(await again('a')).toBe(true);
 });
 
 describe('get', () => {

@@ -15,8 +15,11 @@ export interface CachedMany<V> {
   readonly ttlMs: number;
 }
 
-export interface SwrCacheOptions {
-  readonly maxEntries: number;
+export interface SwrCacheOptions<V> {
+  /** Of all values together, at most. */
+  readonly maxSize: number;
+  /** A whole number above zero; 1 for each when left out. */
+  readonly sizeOf?: (value: V) => number;
   /** For how long a value is served as it is. */
   readonly freshMs: number;
   /** For how long after that it is still served while one load replaces it. */
@@ -55,11 +58,15 @@ const SOON_MS = 25;
 /** Older than this share of its fresh time, a value is loaded again along with others that have to be. */
 const AGING_SHARE = 1 / 4;
 
-export function createSwrCache<V>(options: SwrCacheOptions): SwrCache<V> {
+export function createSwrCache<V>(options: SwrCacheOptions<V>): SwrCache<V> {
   const { freshMs, staleMs } = options;
   const nowMs = options.nowMs ?? (() => performance.now());
   const count = options.onOutcome ?? (() => undefined);
-  const entries = new LRUCache<string, Entry<V>>({ max: options.maxEntries });
+  const { sizeOf = () => 1 } = options;
+  const entries = new LRUCache<string, Entry<V>>({
+    maxSize: options.maxSize,
+    sizeCalculation: ({ value }) => sizeOf(value),
+  });
   const flight = createSingleFlight<Entry<V>>();
 
   function load(key: string, loadValue: () => Promise<V>): Promise<Entry<V>> {

@@ -35,7 +35,7 @@ beforeEach(async () => {
   const rankings = createCurrentRankings({ store: createMemoryRankingStore(), follower, logger });
   await follower.follow();
   const cache = <V>(): SwrCache<V> =>
-    createSwrCache({ maxEntries: 5_000, freshMs: 500, staleMs: 500, nowMs: () => nowMs });
+    createSwrCache({ maxSize: 5_000, freshMs: 500, staleMs: 500, nowMs: () => nowMs });
   catalogue = createCatalogue({ items, follower, cache: cache() });
   popular = createPopularItems({
     reader,

@@ -70,6 +70,17 @@ describe('a public answer', () => {
     }
   });
 
+  it('is made anew when it is too large to be kept', async () => {
+    const good = await api.ask(PAGE);
+    const [stored] = [...api.cache.entries.values()];
+    const entry: { data: Record<string, unknown> } = JSON.parse(stored?.value ?? '');
+    entry.data['pad'] = 'x'.repeat(5 * 1024 * 1024);
+    await api.cache.set(firstKey(), JSON.stringify(entry), 60_000);
+    const answer = await api.ask(PAGE);
+    expect(answer.errors).toEqual([]);
+    expect(answer.data).toEqual(good.data);
+  });
+
   it('is not stored when it failed', async () => {
     api.reader.fault = new Error('a defect');
     await api.ask(PAGE);

@@ -70,10 +70,15 @@ export function createResponseCache(options: {
   });
   return async (request) => {
     const listener = (await plugin.requestDidStart?.(request)) ?? {};
+    let hit: Entry | undefined;
     return {
       async find(context) {
         try {
-          return (await listener.responseForOperation?.(context)) ?? null;
+          const response = (await listener.responseForOperation?.(context)) ?? null;
+          hit = response?.body.kind === 'single' ? entries.entryOf(response.body.singleResult.data) : undefined;
+          if (hit !== undefined) return response;
+          context.metrics.responseCacheHit = false;
+          return null;
         } catch (error) {
           // Variables nested deeper than JSON.stringify goes have no key, and fit no argument: execution says which.
           if (error instanceof RangeError) return null;
@@ -81,14 +86,11 @@ export function createResponseCache(options: {
         }
       },
       async finish(context) {
-        if (context.metrics.responseCacheHit === true) {
+        const { body } = context.response;
+        if (hit !== undefined && body.kind === 'single') {
           hits.inc();
-          const { body } = context.response;
-          if (body.kind === 'single') {
-            const { data, untilMs } = entries.entryOf(body.singleResult.data);
-            body.singleResult.data = textData(data);
-            context.overallCachePolicy.restrict({ maxAge: Math.max(1, untilMs - Date.now()) / 1_000 });
-          }
+          body.singleResult.data = textData(hit.data);
+          context.overallCachePolicy.restrict({ maxAge: Math.max(1, hit.untilMs - Date.now()) / 1_000 });
         } else if (context.overallCachePolicy.policyIfCacheable() !== null) {
           misses.inc();
         }
@@ -135,13 +137,14 @@ interface Entry {
 
 /**
  * Apollo counts in seconds, takes what comes back for whole, and parses all of it at every hit. Here each text is checked
- * and taken apart once; the plugin is handed the entry without its data, which `entryOf` finds again.
+ * and taken apart once; the plugin is handed the entry without its data, which `entryOf` finds again, unless large ones that
+ * others asked for at the same moment have displaced it. What is larger than all room is not kept.
  */
-function createEntryCache(cache: TextCache): SecondsCache & { entryOf(data: unknown): Entry } {
+function createEntryCache(cache: TextCache): SecondsCache & { entryOf(data: unknown): Entry | undefined } {
   const entries = new LRUCache<string, Entry>({
     max: MAX_SEEN,
     maxSize: MAX_SEEN_CHARACTERS,
-    sizeCalculation: ({ text }) => 2 * text.length + 1,
+    sizeCalculation: ({ text }) => sizeOf(text),
   });
   return {
     async get(key) {
@@ -150,21 +153,25 @@ function createEntryCache(cache: TextCache): SecondsCache & { entryOf(data: unkn
       const known = entries.get(key);
       if (known !== undefined && known.text === text) return known.envelope;
       const entry = takeApart(key, text);
-      if (entry !== undefined) entries.set(key, entry);
-      return entry?.envelope;
+      if (entry === undefined || sizeOf(text) > MAX_SEEN_CHARACTERS) return undefined;
+      entries.set(key, entry);
+      return entry.envelope;
     },
     async set(key, value, setOptions) {
       const ttlMs = Math.floor((setOptions?.ttl ?? 0) * 1_000);
-      if (ttlMs > 0) await cache.set(key, value, ttlMs);
+      if (ttlMs > 0 && sizeOf(value) <= MAX_SEEN_CHARACTERS) await cache.set(key, value, ttlMs);
     },
     delete: (key) => cache.delete(key),
     entryOf(data) {
       const key = isRecord(data) ? data['key'] : undefined;
-      const entry = typeof key === 'string' ? entries.peek(key) : undefined;
-      if (entry === undefined) throw new Error('a cached answer was forgotten while it was being sent');
-      return entry;
+      return typeof key === 'string' ? entries.peek(key) : undefined;
     },
   };
+}
+
+/** Characters: of the text, and of the data that is cut from it. */
+function sizeOf(text: string): number {
+  return 2 * text.length + 1;
 }
 
 /** Undefined for what is no entry: a miss. */

@@ -5,6 +5,7 @@ import { createRecordInteraction } from '../../interactions/record-interaction.t
 import { createViewerHistory } from '../../interactions/viewer-history.ts';
 import { createCatalogueFollower } from '../../items/catalogue-follower.ts';
 import { createCatalogue } from '../../items/catalogue.ts';
+import type { Item } from '../../items/item.ts';
 import { createKnownItems } from '../../items/known-items.ts';
 import { createCurrentRankings } from '../../popularity/current-rankings.ts';
 import { createPopularItems } from '../../popularity/popular-items.ts';
@@ -39,8 +40,13 @@ export interface RunningUseCases {
 const FOLLOW_INTERVAL_MS = 250;
 /** What is no longer fresh is given for so long at most. */
 const MAX_STALE_MS = 500;
-const MAX_CACHED_LISTS = 2_000;
-const MAX_CACHED_ITEMS = 50_000;
+/** Of all lists together; a sum has up to a thousand. */
+const MAX_CACHED_ROWS = 200_000;
+/** Of all items together, some 60 MB of memory. */
+const MAX_CACHED_CHARACTERS = 20 * 1024 * 1024;
+/** What an item without attributes takes, about. */
+const ITEM_CHARACTERS = 256;
+const MAX_CACHED_COUNTS = 50_000;
 const SUMS_AT_ONCE = 2;
 const MAX_SUM_WAIT_MS = 1_000;
 
@@ -58,9 +64,10 @@ export function createUseCases(options: UseCasesOptions): RunningUseCases {
     shared: lookups.labels('shared'),
   };
 
-  function dataCache<V>(maxEntries: number): SwrCache<V> {
+  function dataCache<V>(maxSize: number, sizeOf?: (value: V) => number): SwrCache<V> {
     return createSwrCache({
-      maxEntries,
+      maxSize,
+      ...(sizeOf === undefined ? {} : { sizeOf }),
       freshMs: cacheTtlMs,
       staleMs: Math.min(cacheTtlMs, MAX_STALE_MS),
       onOutcome: (outcome) => outcomes[outcome].inc(),
@@ -80,14 +87,14 @@ export function createUseCases(options: UseCasesOptions): RunningUseCases {
         onRefused: () => rateLimited.inc({ limit: 'includes' }),
       }),
       eraseViewer: createEraseViewer({ eraser, pending }),
-      catalogue: createCatalogue({ items, follower, cache: dataCache(MAX_CACHED_ITEMS) }),
+      catalogue: createCatalogue({ items, follower, cache: dataCache(MAX_CACHED_CHARACTERS, charactersOf) }),
       rankings,
       popularItems: createPopularItems({
         reader,
         rankings,
         follower,
-        rowsCache: dataCache(MAX_CACHED_LISTS),
-        countsCache: dataCache(MAX_CACHED_ITEMS),
+        rowsCache: dataCache(MAX_CACHED_ROWS, (rows) => 1 + (rows?.items.length ?? 0)),
+        countsCache: dataCache(MAX_CACHED_COUNTS),
         slots: createSumSlots({
           slots: SUMS_AT_ONCE,
           maxWaitMs: MAX_SUM_WAIT_MS,
@@ -103,4 +110,8 @@ export function createUseCases(options: UseCasesOptions): RunningUseCases {
     start: follower.start,
     stop: follower.stop,
   };
+}
+
+function charactersOf(item: Item | null): number {
+  return ITEM_CHARACTERS + (item === null || item.attributes === null ? 0 : JSON.stringify(item.attributes).length);
 }
