@@ -20,6 +20,7 @@ it.each([
   ['*.json', ['a.json', 'b.json', 'linked.json']],
   ['?.json', ['a.json', 'b.json']],
   ['web/**/*.json', ['web/c.json', 'web/v1/d.json']],
+  ['web/**', ['web/c.json', 'web/v1/d.json']],
   ['*/v1/*.json', ['ios/v1/e.json', 'web/v1/d.json']],
   ['nope/*.json', []],
   ['nope.json', ['nope.json']],

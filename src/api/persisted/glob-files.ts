@@ -39,7 +39,7 @@ function nested(full: string) {
 }
 
 function toExpression(full: string): RegExp {
-  const parts = full.split(sep).map((part) =>
+  const parts = (full.endsWith('**') ? join(full, '*') : full).split(sep).map((part) =>
     part === '**'
       ? '**'
       : part

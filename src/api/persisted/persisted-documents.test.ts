@@ -135,12 +135,13 @@ describe('automatic', () => {
   });
 });
 
-it('log runs what is not listed, and counts it', async () => {
+it('log runs what enforce would refuse, and counts it', async () => {
   await using api = await startTransport({ mode: 'log', listed: await listedDocuments() });
   expect((await api.post({ query: LISTED })).status).toBe(200);
   expect((await api.post({ query: UNLISTED })).status).toBe(200);
+  expect((await api.post(apq(MANIFEST_ID, LISTED))).status).toBe(200);
   const counted = await api.metrics.persistedQueries.get();
-  expect(counted.values.filter(({ value }) => value > 0)).toEqual([{ labels: { outcome: 'unlisted' }, value: 1 }]);
+  expect(counted.values.filter(({ value }) => value > 0)).toEqual([{ labels: { outcome: 'unlisted' }, value: 2 }]);
 });
 
 describe('manifests', () => {

@@ -58,12 +58,14 @@ export function createPersistedDocuments(options: PersistedDocumentsOptions): Pe
     sizeCalculation: (text) => text.length + 1,
   });
 
-  function reportUnlisted(query: string, request: ParsedRequest): void {
+  /** What `enforce` would refuse. */
+  function reportUnlisted(
+    query: string,
+    request: ParsedRequest,
+    why = 'document is not in the persisted query manifests',
+  ): void {
     outcomes.inc({ outcome: 'unlisted' });
-    options.logger.warn(
-      { operationName: request.operationName?.slice(0, 100) ?? null, sha256: sha256(query) },
-      'document is not in the persisted query manifests',
-    );
+    options.logger.warn({ operationName: request.operationName?.slice(0, 100) ?? null, sha256: sha256(query) }, why);
   }
 
   async function fromCache(id: string, request: ParsedRequest): Promise<string> {
@@ -98,7 +100,9 @@ export function createPersistedDocuments(options: PersistedDocumentsOptions): Pe
       outcomes.inc({ outcome: 'refused' });
       throw new HttpError(400, 'PERSISTED_QUERY_HASH_MISMATCH', 'The hash is not that of the query.');
     }
-    return resolveText(query, request);
+    // Also a listed one: `enforce` takes one or the other.
+    if (mode === 'log') reportUnlisted(query, request, 'document comes with its id');
+    return query;
   }
 
   function resolveId(id: string, request: ParsedRequest): string | Promise<string> {
