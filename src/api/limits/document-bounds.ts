@@ -76,6 +76,10 @@ function readDefinitions(document: DocumentNode): Map<string, Definition> {
       // Without a subscription type graphql-js finds no fault before it executes, and then answers 200.
       throw new GraphQLError('Subscriptions are not supported.');
     }
+    if (isOperation && node.name?.value === '__proto__') {
+      // graphql-depth-limit would set the prototype of the object that it keeps operations in, and throw.
+      throw new GraphQLError('An operation cannot be named __proto__.');
+    }
     totals.directives += node.directives?.length ?? 0;
     const root = newPlace();
     const definition: Definition = { isOperation, root, places: [root], selections: 0 };

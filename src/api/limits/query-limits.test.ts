@@ -110,6 +110,8 @@ describe('over HTTP', () => {
     ['an unknown fragment', '{ ...Nope }'],
     ['a cycle of fragments', '{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }'],
     ['a cycle below a field', '{ node { ...A } } fragment A on Node { node { ...A } }'],
+    // A property that every object has, where graphql-depth-limit keeps operations by name.
+    ['an operation called __proto__', 'query __proto__ { hello }'],
     ['31 aliases', `{ node { ${repeat(31, (i) => `a${i}: name`)} } }`],
     ['2,001 tokens', `{ ${repeat(1_999, () => 'hello')} }`],
   ])('%s get 400 GRAPHQL_VALIDATION_FAILED', async (_, query) => {
