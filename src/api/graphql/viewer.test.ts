@@ -91,6 +91,18 @@ describe('viewer', () => {
     });
   });
 
+  it('can go on after a page of reactions that nothing is left of', async () => {
+    api.interactions.recorded.push(did(1, 'LIKE', 'a'), did(2, 'LIKE', 'gone'));
+    const query = `query ($after: String) { viewer { reactions(first: 1, after: $after) {
+      nodes { item { id } } pageInfo { hasNextPage endCursor } } } }`;
+    const first = await api.ask(query, { as: ANN });
+    expect(first.data).toMatchObject({ viewer: { reactions: { nodes: [], pageInfo: { hasNextPage: true } } } });
+    const { endCursor: after } = (first.data as { viewer: { reactions: { pageInfo: { endCursor: string } } } }).viewer
+      .reactions.pageInfo;
+    const next = await api.ask(query, { as: ANN, variables: { after } });
+    expect(next.data).toMatchObject({ viewer: { reactions: { nodes: [{ item: { id: 'a' } }] } } });
+  });
+
   it('does not see hidden items', async () => {
     api.interactions.recorded.push(did(1, 'LIKE', 'a'));
     await api.pending.add([did(2, 'LIKE', 'b'), did(3, 'LIKE', 'c')]);

@@ -45,11 +45,12 @@ export const viewer = {
     const items = await Promise.all(page.map(({ itemId }) => loaders().item.load(itemId)));
     const edges = page.flatMap(({ type, sinceId }, index): Edge<Reaction>[] => {
       const item = items[index];
-      // Hidden between the two reads.
+      // Hidden between the two reads. The page goes on after it all the same.
       if (item === undefined || item === null) return [];
       return [{ cursor: cursorOf(sinceId), node: { type, since: new Date(occurredAtMs(sinceId)), item } }];
     });
-    return connectionOf(edges, found.length > first, beforeId !== null);
+    const cursors = page.map(({ sinceId }) => ({ cursor: cursorOf(sinceId) }));
+    return connectionOf(edges, pageInfoOf(cursors, found.length > first, beforeId !== null));
   },
 
   async interactions(
@@ -61,12 +62,12 @@ export const viewer = {
     if (key === null) return EMPTY;
     const found = await useCases.history.interactions(key, beforeId, first + 1);
     const edges = found.slice(0, first).map((node) => ({ cursor: cursorOf(node.interaction.id), node }));
-    return connectionOf(edges, found.length > first, beforeId !== null);
+    return connectionOf(edges, pageInfoOf(edges, found.length > first, beforeId !== null));
   },
 };
 
-function connectionOf<Node>(edges: Edge<Node>[], hasNextPage: boolean, hasPreviousPage: boolean): Connection<Node> {
-  return { edges, nodes: edges.map(({ node }) => node), pageInfo: pageInfoOf(edges, hasNextPage, hasPreviousPage) };
+function connectionOf<Node>(edges: Edge<Node>[], pageInfo: PageInfo): Connection<Node> {
+  return { edges, nodes: edges.map(({ node }) => node), pageInfo };
 }
 
 function cursorOf(id: string): string {
