@@ -5,12 +5,12 @@ import type { Subscription } from './rabbitmq-subscription.ts';
 const FIRST_LOOK_MS = 200;
 const LOOK_EVERY_MS = 1_000;
 
-export interface PartitionSharingOptions {
-  readonly partitions: readonly Subscription[];
+export interface PartitionSharingOptions<S extends Subscription> {
+  readonly partitions: readonly S[];
   /** How many workers consume them, this one included. */
   countWorkers(): Promise<number>;
   /** Leaves it, with nothing of it in hand, and stands at the end of its line again. */
-  giveUp(partition: Subscription): Promise<void>;
+  giveUp(partition: S): Promise<void>;
   readonly logger: Logger;
 }
 
@@ -24,7 +24,7 @@ export interface PartitionSharing {
 }
 
 /** The broker serves each partition to one worker for as long as that consumes it. So whoever is served more than its share gives some up. */
-export function sharePartitions(options: PartitionSharingOptions): PartitionSharing {
+export function sharePartitions<S extends Subscription>(options: PartitionSharingOptions<S>): PartitionSharing {
   const { partitions, countWorkers, giveUp, logger } = options;
   const departures = new Map<Subscription, Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
@@ -50,11 +50,11 @@ export function sharePartitions(options: PartitionSharingOptions): PartitionShar
     lookIn(LOOK_EVERY_MS);
   }
 
-  function keptHere(): readonly Subscription[] {
+  function keptHere(): readonly S[] {
     return partitions.filter((partition) => partition.activeSince !== null && !departures.has(partition));
   }
 
-  async function depart(partition: Subscription): Promise<void> {
+  async function depart(partition: S): Promise<void> {
     const departure = giveUp(partition);
     departures.set(partition, departure);
     await departure.finally(() => departures.delete(partition));

@@ -1,14 +1,20 @@
-import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
+import type { ChannelModel, ConsumeMessage } from 'amqplib';
 import { withDeadline } from '../../runtime/deadline.ts';
 import type { Delivery, DeliverySource } from '../../interactions/queue.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { createAckWindow, type AckWindow } from './rabbitmq-ack-window.ts';
 import { keepConnected } from './rabbitmq-link.ts';
 import { MAX_BODIES_PER_PACK, unpack } from './rabbitmq-packs.ts';
 import { layoutOf } from './rabbitmq-partitions.ts';
-import { createSubscription, isBeingCancelled, unacknowledged, type Subscription } from './rabbitmq-subscription.ts';
+import { createSubscription, isBeingCancelled, unacknowledged } from './rabbitmq-subscription.ts';
 import { leftoverPartitions } from './rabbitmq-leftovers.ts';
+import {
+  acknowledge,
+  giveBack,
+  openSubscription,
+  passThroughLog,
+  type OpenSubscription,
+} from './rabbitmq-open-subscription.ts';
 import { RUN_DRY_MS, runDry } from './rabbitmq-run-dry.ts';
 import { sharePartitions, type PartitionSharing } from './rabbitmq-share-partitions.ts';
 import { readTraceHeaders } from './rabbitmq-trace-headers.ts';
@@ -34,9 +40,8 @@ interface RabbitmqDelivery extends Delivery {
 /** The message that one or more deliveries came in. */
 interface Origin {
   readonly message: ConsumeMessage;
-  /** The one it came over: no other can settle it. */
-  readonly channel: Channel;
-  readonly subscription: Subscription;
+  readonly consumer: Consumer;
+  readonly subscription: OpenSubscription;
   unsettled: number;
 }
 
@@ -47,13 +52,9 @@ interface Hands {
 
 interface Consumer {
   readonly connection: ChannelModel;
-  readonly channel: Channel;
-  readonly window: AckWindow;
   readonly hands: Hands;
-  readonly subscriptions: readonly Subscription[];
+  readonly subscriptions: readonly OpenSubscription[];
   readonly sharing: PartitionSharing;
-  /** Unsettled messages of each subscription, at most. */
-  readonly prefetch: number;
   activations: number;
 }
 
@@ -84,21 +85,25 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       ...layouts.map((layout) => declareTopology(connection, layout, logger)),
     ]);
     if (leftovers.length > 0) logger.info({ leftovers }, 'draining queues of another QUEUE_PARTITIONS too');
-    const channel = await connection.createChannel();
-    channel.on('error', (error) => link?.reset(connection, error.message));
-    channel.on('close', () => link?.reset(connection, 'channel closed'));
-    const subscriptions = [
+    const queues = [
       createSubscription(queueName, false),
       ...partitionQueues.map(({ name }) => createSubscription(name, true)),
       ...leftovers.map((name) => createSubscription(name, false)),
     ];
-    const prefetch = Math.max(1, Math.floor(maxMessages / subscriptions.length));
-    await channel.prefetch(prefetch);
+    const prefetch = Math.max(1, Math.floor(maxMessages / queues.length));
+    const subscriptions = await Promise.all(
+      queues.map((queue) =>
+        openSubscription(queue, {
+          connection,
+          prefetch,
+          logger,
+          onBroken: (reason) => link?.reset(connection, reason),
+        }),
+      ),
+    );
     if (stopped) return;
     const current: Consumer = {
       connection,
-      channel,
-      window: createAckWindow(),
       hands,
       subscriptions,
       sharing: sharePartitions({
@@ -107,7 +112,6 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
         giveUp: (subscription) => standInLineAgain(subscription, current),
         logger,
       }),
-      prefetch,
       activations: 0,
     };
     consumer = current;
@@ -116,36 +120,36 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     }
   }
 
-  async function subscribe(subscription: Subscription, current: Consumer): Promise<void> {
+  async function subscribe(subscription: OpenSubscription, current: Consumer): Promise<void> {
     subscription.activeSince = null;
-    const { consumerTag } = await current.channel.consume(subscription.queue, (message) => {
+    const { consumerTag } = await subscription.channel.consume(subscription.queue, (message) => {
       if (message === null)
         return link?.reset(current.connection, 'the consumer was cancelled: the queue is gone or has moved');
       // These stay unsettled, and go back when the channel closes.
       if (isClosed) return;
-      if (subscription.isPartition && isBeingCancelled(subscription)) return giveBack(current, [message]);
+      if (subscription.isPartition && isBeingCancelled(subscription)) return void subscription.late.push(message);
       handOut(message, subscription, current);
     });
     subscription.tag = consumerTag;
   }
 
-  function handOut(message: ConsumeMessage, subscription: Subscription, current: Consumer): void {
-    const { channel, window, hands, prefetch } = current;
+  function handOut(message: ConsumeMessage, subscription: OpenSubscription, current: Consumer): void {
+    const { hands } = current;
     const bodies = unpack(message.content, message.properties);
-    if (bodies.length === 0) return window.settle([message], (last, upTo) => channel.ack(last, upTo));
+    if (bodies.length === 0) return acknowledge(subscription, [message]);
     if (subscription.activeSince === null) {
       subscription.activeSince = current.activations += 1;
       if (subscription.isPartition) current.sharing.served();
     }
     const redeliveries = redeliveriesOf(message);
-    const origin: Origin = { message, channel, subscription, unsettled: bodies.length };
+    const origin: Origin = { message, consumer: current, subscription, unsettled: bodies.length };
     subscription.inHand += 1;
     const traceparentAt = readTraceHeaders(message.properties.headers);
     for (const [position, body] of bodies.entries()) {
       hands.onDelivery({ body, redeliveries, outboxSeq: null, traceparent: traceparentAt(position), origin });
     }
     // One that can give no more is enough: the others may have nothing to give.
-    if (unacknowledged(subscription) >= prefetch) hands.onFull();
+    if (unacknowledged(subscription) >= subscription.prefetch) hands.onFull();
   }
 
   /** Every worker consumes the single queue; of a partition the broker counts the one that it serves. */
@@ -154,90 +158,46 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     return consumerCount;
   }
 
-  async function standInLineAgain(subscription: Subscription, current: Consumer): Promise<void> {
+  async function standInLineAgain(subscription: OpenSubscription, current: Consumer): Promise<void> {
     await leave(subscription, current, RUN_DRY_MS);
     if (!stopped && consumer === current) await subscribe(subscription, current);
   }
 
-  async function leave(subscription: Subscription, current: Consumer, withinMs: number): Promise<void> {
-    const { tag } = subscription;
+  async function leave(subscription: OpenSubscription, current: Consumer, withinMs: number): Promise<void> {
+    const { tag, channel } = subscription;
     if (tag === undefined) return;
-    subscription.held = [];
+    const held: ConsumeMessage[] = [];
+    subscription.held = held;
     try {
       await runDry(subscription, {
-        prefetch: current.prefetch,
+        prefetch: subscription.prefetch,
         withinMs,
-        allSent: () => passThroughLog(subscription, current),
+        allSent: () =>
+          passThroughLog(subscription, (message) => {
+            if (!isClosed) handOut(message, subscription, current);
+          }),
         hurry: () => current.hands.onFull(),
         isOver: () => consumer !== current,
       });
       if (consumer !== current) return;
       subscription.tag = undefined;
-      await current.channel.cancel(tag);
+      await channel.cancel(tag);
+      // Any sooner it would come straight back. When all are left it stays unsettled until the channel closes.
+      if (!stopped) giveBack(subscription, subscription.late.splice(0));
     } finally {
-      if (!stopped) letGo([subscription], current);
-    }
-  }
-
-  /**
-   * Acknowledges what was held back: once it is cancelled, or that would make room for more, and of all queues together where all are
-   * left. Of single acknowledgements the broker keeps back what is beyond 32, and forgets them when the channel is closed.
-   */
-  function letGo(subscriptions: readonly Subscription[], current: Consumer): void {
-    const held = subscriptions.flatMap((subscription) => subscription.held ?? []);
-    for (const subscription of subscriptions) subscription.held = null;
-    // Over another channel these would be other messages.
-    if (consumer === current) acknowledge(held);
-  }
-
-  /**
-   * A consumer that joins is an entry in the queue's log, behind all that the queue accepted before it; and that is here once a second
-   * call over the channel is answered. Of low priority, it is served only what the first has no room for: one message at most.
-   */
-  async function passThroughLog(subscription: Subscription, current: Consumer): Promise<void> {
-    const { channel, prefetch } = current;
-    const narrow = channel.prefetch(1);
-    const joining = channel.consume(
-      subscription.queue,
-      (message) => {
-        if (message !== null && !isClosed) handOut(message, subscription, current);
-      },
-      { priority: -1 },
-    );
-    await Promise.all([narrow, joining, channel.prefetch(prefetch)]);
-    await channel.cancel((await joining).consumerTag);
-  }
-
-  function acknowledge(messages: readonly ConsumeMessage[]): void {
-    settle(messages, ({ channel, window }) => window.settle(messages, (message, upTo) => channel.ack(message, upTo)));
-  }
-
-  function giveBack({ channel, window }: Consumer, messages: readonly ConsumeMessage[]): void {
-    window.settle(messages, () => undefined);
-    for (const message of messages) channel.nack(message, false, true);
-  }
-
-  /** A write to a channel that is closing throws; its messages come again, so there is nothing to do. */
-  function settle(messages: readonly ConsumeMessage[], write: (current: Consumer) => void): void {
-    if (consumer === undefined || messages.length === 0) return;
-    try {
-      write(consumer);
-    } catch (error) {
-      logger.debug({ error }, 'messages could not be settled: they come again');
+      subscription.held = null;
+      // Once it is cancelled, or they would make room for more.
+      acknowledge(subscription, held);
     }
   }
 
   /** Calls `work` for each that is of this connection and whose message is not settled. */
   function settleAll(deliveries: readonly RabbitmqDelivery[], work: (origin: Origin) => void): void {
     for (const { origin } of deliveries) {
-      if (origin.unsettled === 0 || !isCurrent(origin)) continue;
+      if (origin.unsettled === 0 || origin.consumer !== consumer) continue;
       work(origin);
       if (origin.unsettled === 0) origin.subscription.inHand -= 1;
     }
-  }
-
-  function isCurrent({ channel }: Origin): boolean {
-    return channel === consumer?.channel;
   }
 
   return {
@@ -256,21 +216,23 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       });
     },
     ack(deliveries) {
-      const done: ConsumeMessage[] = [];
+      const done = new Map<OpenSubscription, ConsumeMessage[]>();
       settleAll(deliveries, (origin) => {
         origin.unsettled -= 1;
-        if (origin.unsettled === 0) (origin.subscription.held ?? done).push(origin.message);
+        if (origin.unsettled > 0) return;
+        const { message, subscription } = origin;
+        const messages = subscription.held ?? done.get(subscription);
+        if (messages === undefined) done.set(subscription, [message]);
+        else messages.push(message);
       });
-      acknowledge(done);
+      for (const [subscription, messages] of done) acknowledge(subscription, messages);
     },
     requeue(deliveries) {
-      const back: ConsumeMessage[] = [];
       settleAll(deliveries, (origin) => {
         origin.unsettled = 0;
-        back.push(origin.message);
+        // Or a partition that is being left would hand them out here again; they go back when the channel closes.
+        if (!stopped) giveBack(origin.subscription, [origin.message]);
       });
-      // Or a partition that is being left would hand them out here again; they go back when the channel closes.
-      if (!stopped) settle(back, (current) => giveBack(current, back));
     },
     async stop(withinMs) {
       stopped = true;
@@ -293,9 +255,11 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       isClosed = true;
       const last = consumer;
       last?.sharing.stop();
-      if (last !== undefined) letGo(last.subscriptions, last);
-      // The channel goes first: acknowledgements that it has buffered would come after the connection's own goodbye.
-      await link?.close(async () => last?.channel.close());
+      const subscriptions = last?.subscriptions ?? [];
+      // Recorded, but its queue was not left in time.
+      for (const subscription of subscriptions) acknowledge(subscription, subscription.held ?? []);
+      // The channels go first: acknowledgements that they have buffered would come after the connection's own goodbye.
+      await link?.close(() => Promise.all(subscriptions.map(({ channel }) => channel.close())));
       consumer = undefined;
     },
     async backlog() {

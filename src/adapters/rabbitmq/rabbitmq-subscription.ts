@@ -19,6 +19,8 @@ export interface Subscription {
    * no more than the prefetch comes. Null otherwise.
    */
   held: ConsumeMessage[] | null;
+  /** Of a partition: what came while it was being cancelled, for the next worker. */
+  readonly late: ConsumeMessage[];
 }
 
 export function createSubscription(queue: string, isPartition: boolean): Subscription {
@@ -29,6 +31,7 @@ export function createSubscription(queue: string, isPartition: boolean): Subscri
     inHand: 0,
     activeSince: null,
     held: null,
+    late: [],
   };
 }
 
