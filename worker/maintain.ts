@@ -23,7 +23,7 @@ export async function maintain({
 }: MaintainOptions): Promise<void> {
   const partitions = repeat({
     name: 'keep partitions',
-    everyMs: DAY_MS,
+    everyMs: HOUR_MS,
     logger,
     signal,
     async work() {

@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { createPostgresMaintenance } from '../../src/adapters/postgres/postgres-partitions.ts';
 import { UnavailableError } from '../../src/runtime/errors.ts';
@@ -42,6 +43,25 @@ test('a month older than is kept goes with its raw interactions, and what they c
   expect(await rollups()).toEqual(counted);
   expect(await recording.sql('SELECT type FROM reactions WHERE since_id IS NOT NULL')).toEqual([{ type: 'LIKE' }]);
   expect(await maintenance.dropPartitions(30)).toEqual([]);
+});
+
+test('a month that somebody reads stays until the next time, and recording does not wait for it', async () => {
+  const server = await createTestDatabase();
+  await using recording = await createRecording(server, ['a']);
+  const maintenance = createPostgresMaintenance(recording.migrated.database);
+  const oldMs = Date.now() - 70 * DAY_MS;
+  await recording.recorder.record(entries(interaction({ atMs: oldMs })));
+  const backup = new Client({ connectionString: server.url });
+  await backup.connect();
+  try {
+    await backup.query('BEGIN');
+    await backup.query(`SELECT count(*) FROM interactions_${month(oldMs)}`);
+    expect(await maintenance.dropPartitions(30)).toEqual([]);
+    expect(await recording.recorder.record(entries(interaction({ atMs: Date.now() })))).toMatchObject({ recorded: 1 });
+  } finally {
+    await backup.end();
+  }
+  expect(await maintenance.dropPartitions(30)).toEqual([month(oldMs)]);
 });
 
 test('what comes late for a month that was dropped is recorded when it is tried again', async () => {

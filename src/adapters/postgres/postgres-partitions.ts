@@ -1,10 +1,14 @@
 import type { Maintenance } from '../../interactions/maintenance.ts';
+import { sqlState } from './postgres-errors.ts';
 import type { Database } from './prisma-database.ts';
 
 const DAY_MS = 86_400_000;
 /** HOUR is answered as of up to 48 hours ago, and reaches an hour further back. */
 const MINUTES_KEPT = 49 * 60 + 5;
 const PURGE_CHUNK = 10_000;
+/** To drop a month locks all months: everybody who records queues up behind whoever waits for that. */
+const DROP_LOCK_TIMEOUT = '500ms';
+const LOCK_TIMED_OUT = '55P03';
 
 /** Minute rollups are kept from here on. */
 export function oldestMinute(nowMs: number): number {
@@ -46,6 +50,21 @@ function monthName(day: number): string {
 
 export function createPostgresMaintenance(database: Database): Maintenance {
   const partitions = createPartitions(database);
+
+  /** False where somebody else, a backup for one, holds it. */
+  async function dropMonth(month: string): Promise<boolean> {
+    try {
+      await database.transaction(async (tx) => {
+        await tx.$executeRaw`SELECT set_config('lock_timeout', ${DROP_LOCK_TIMEOUT}, true)`;
+        await tx.$executeRaw`SELECT drop_month(${month})`;
+      });
+      return true;
+    } catch (error) {
+      if (sqlState(error) === LOCK_TIMED_OUT) return false;
+      throw error;
+    }
+  }
+
   return {
     async ensurePartitions(fromMs, toMs) {
       const days: number[] = [];
@@ -63,9 +82,9 @@ export function createPostgresMaintenance(database: Database): Maintenance {
             AND right(c.relname, 6) < ${keepFrom}
           ORDER BY 1`,
       );
-      for (const { month } of months)
-        await database.primary((client) => client.$executeRaw`SELECT drop_month(${month})`);
-      return months.map(({ month }) => month);
+      const dropped: string[] = [];
+      for (const { month } of months) if (await dropMonth(month)) dropped.push(month);
+      return dropped;
     },
 
     async purgeMinutes() {
