@@ -42,8 +42,8 @@ describe('network policies', () => {
     { name: 'private', address: '10.96.0.1' },
   ];
   const PORTS = [
-    22, 53, 80, 443, 4000, 4317, 4318, 4369, 5432, 5672, 6379, 6443, 8000, 9127, 9187, 9464, 9465, 15672, 15692, 25672,
-    35672,
+    22, 53, 80, 443, 4000, 4317, 4318, 4369, 5432, 5672, 6379, 6443, 8000, 9121, 9127, 9187, 9464, 9465, 15672, 15692,
+    25672, 35672,
   ];
   const OUR_PODS = ['api', 'worker', 'migrate', 'postgres', 'postgres job', 'pooler', 'rabbitmq', 'redis'];
   const WANTED = [
@@ -69,6 +69,7 @@ describe('network policies', () => {
     'keda > rabbitmq 15672',
     'rabbitmq operator > rabbitmq 15672',
     'prometheus > rabbitmq 15692',
+    'prometheus > redis 9121',
     'rabbitmq > rabbitmq 4369',
     'rabbitmq > rabbitmq 25672',
     'rabbitmq > rabbitmq 35672',
@@ -96,6 +97,11 @@ describe('network policies', () => {
 
   it('let through what is needed, and of everything else nothing', () => {
     expect(openWays(manifests)).toEqual(WANTED.toSorted());
+  });
+
+  it('let the data parts find each other by name before the application is there', async () => {
+    const ways = openWays(await buildManifests(['data']));
+    for (const part of ['postgres', 'postgres job', 'pooler', 'rabbitmq']) expect(ways).toContain(`${part} > dns 53`);
   });
 
   it('with tracing let API and worker to the collector as well, and nobody else anywhere', async () => {

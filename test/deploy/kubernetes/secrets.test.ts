@@ -101,8 +101,11 @@ it('roles that the cluster is made with get from the migration what their parts 
     return url.href;
   };
   for (const statement of postInitApplicationSQL) await query(as('postgres'), statement);
-  for (const { name, inRoles } of managed.roles)
-    await query(as('postgres'), `CREATE ROLE ${name} LOGIN IN ROLE ${inRoles.join(', ')}`);
+  for (const { name, inRoles } of managed.roles) {
+    const there = await query(as('postgres'), `SELECT FROM pg_roles WHERE rolname = '${name}'`);
+    if (there.length === 0) await query(as('postgres'), `CREATE ROLE ${name} LOGIN`);
+    await query(as('postgres'), `GRANT ${inRoles.join(', ')} TO ${name}`);
+  }
 
   const migrated = await runCommand('migrate', { DATABASE_URL: as(owner) });
   expect([migrated.exitCode, migrated.stderr]).toEqual([0, expect.not.stringContaining('role')]);
@@ -113,6 +116,7 @@ it('roles that the cluster is made with get from the migration what their parts 
     });
     await expect(query(as(part), 'CREATE TABLE mine ()')).rejects.toThrow(/permission denied/);
   }
+  expect(await query(as('api'), 'SHOW statement_timeout')).toEqual([{ statement_timeout: '10s' }]);
   await expect(query(as('api'), 'DELETE FROM interactions')).rejects.toThrow(/permission denied/);
   expect(await examineRights('Rights', as(owner))).toMatchObject({ ok: true });
   await expect(query(as(owner), 'CREATE ROLE more')).rejects.toThrow(/permission denied/);
