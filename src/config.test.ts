@@ -190,6 +190,10 @@ it.each(['localhost', '127.0.0.1', '127.1.2.3', '::1'])('%s is a loopback addres
   expect(configOf({ HOST: host }).host).toBe(host);
 });
 
+it('what only looks like one is not', () => {
+  expect(faultsOf({ HOST: '127.0.0.999' })).toEqual([expect.stringMatching(/^HOST: is no loopback address/)]);
+});
+
 it("the README's table names every variable with its default and meaning", () => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
   const rows = (text: string): string[] =>

@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import { parseTracing, type TracingConfig } from './config-tracing.ts';
 import { CONFIG_VARIABLES, type ConfigVariableName } from './config-variables.ts';
 import { withEnvFile } from './env-file.ts';
@@ -280,5 +281,5 @@ export function configOrExit(options: ParseOptions): Config {
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+  return host === 'localhost' || host === '::1' || host === '[::1]' || (isIPv4(host) && host.startsWith('127.'));
 }
