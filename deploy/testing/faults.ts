@@ -26,7 +26,7 @@ export interface Fault {
 }
 
 const QUEUE = 'groundswell.interactions';
-const RUN_MS = 3;
+const RUN_MS = 9;
 const STARVE_MS = 300;
 
 /** Several machines lost at once: what CI has the time for. */
@@ -56,7 +56,7 @@ export const MANY_KILLED: Fault = {
 
 export const FAULTS: readonly Fault[] = [
   {
-    title: 'an API that gets 1 % of a core',
+    title: 'an API that gets 3 % of a core',
     raises: [
       'EventLoopLag (ticket)',
       'CachedReadLatencyBudgetBurn (page)',
@@ -239,7 +239,7 @@ export const FAULTS: readonly Fault[] = [
   },
 ];
 
-/** As a machine with no CPU to spare, or a container with too little: it runs for 3 ms, then stands still for 300. */
+/** As a machine with no CPU to spare, or a container with too little: it runs for 9 ms, then stands still for 300. */
 async function starve(pids: readonly number[], forMs: number): Promise<void> {
   const untilMs = Date.now() + forMs;
   while (Date.now() < untilMs) {
