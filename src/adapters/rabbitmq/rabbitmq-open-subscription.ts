@@ -1,4 +1,4 @@
-import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
+import type { Channel, ChannelModel, Message } from 'amqplib';
 import type { Logger } from '../../runtime/logger.ts';
 import { createAckWindow, type AckWindow } from './rabbitmq-ack-window.ts';
 import type { Subscription } from './rabbitmq-subscription.ts';
@@ -30,12 +30,12 @@ export async function openSubscription(
 }
 
 /** In one frame where nothing that came before is unsettled: of many, RabbitMQ forgets some when the channel closes. */
-export function acknowledge(subscription: OpenSubscription, messages: readonly ConsumeMessage[]): void {
+export function acknowledge(subscription: OpenSubscription, messages: readonly Message[]): void {
   const { channel, window } = subscription;
   write(subscription, () => window.settle(messages, (message, upTo) => channel.ack(message, upTo)));
 }
 
-export function giveBack(subscription: OpenSubscription, messages: readonly ConsumeMessage[]): void {
+export function giveBack(subscription: OpenSubscription, messages: readonly Message[]): void {
   const { channel, window } = subscription;
   write(subscription, () => {
     window.settle(messages, () => undefined);
@@ -53,22 +53,21 @@ function write({ logger }: OpenSubscription, work: () => void): void {
 }
 
 /**
- * Resolves when all that the queue had accepted, and meant for here, has come: a consumer that joins is an entry in the queue's log,
- * behind all of it, and that is here once a second call over the channel is answered. Of low priority, it is served only what the
- * first has no room for, one message at most, which it hands to `onMessage`.
+ * Resolves when all that the queue had accepted, and meant for here, has come: an entry in the queue's log stands behind all of it, and
+ * that is here once a second call over the channel is answered. Where one consumer is served at a time, another one joins the line
+ * and leaves it; elsewhere it would be served what the first has no room for, so there a message is asked for, and handed to
+ * `onMessage` if there is one.
  */
 export async function passThroughLog(
-  { queue, channel, prefetch }: OpenSubscription,
-  onMessage: (message: ConsumeMessage) => void,
+  { queue, isShared, channel }: OpenSubscription,
+  onMessage: (message: Message) => void,
 ): Promise<void> {
-  const narrow = channel.prefetch(1);
-  const joining = channel.consume(
-    queue,
-    (message) => {
-      if (message !== null) onMessage(message);
-    },
-    { priority: -1 },
-  );
-  await Promise.all([narrow, joining, channel.prefetch(prefetch)]);
-  await channel.cancel((await joining).consumerTag);
+  if (isShared) {
+    const message = await channel.get(queue);
+    if (message !== false) onMessage(message);
+    await channel.checkQueue(queue);
+  } else {
+    const { consumerTag } = await channel.consume(queue, () => undefined);
+    await channel.cancel(consumerTag);
+  }
 }

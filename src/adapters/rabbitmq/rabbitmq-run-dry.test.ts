@@ -26,17 +26,17 @@ async function runWith(
 }
 
 it('takes the silence of a broker whose disk is busy for no end: what it had accepted comes first', async () => {
-  expect(await runWith(createSubscription('q', false), [33, PREFETCH - 33])).toEqual({ asked: 2, out: PREFETCH });
+  expect(await runWith(createSubscription('q', 'single'), [33, PREFETCH - 33])).toEqual({ asked: 2, out: PREFETCH });
 });
 
 it('ends where nothing is on its way, however little came', async () => {
-  const subscription = createSubscription('q', false);
+  const subscription = createSubscription('q', 'single');
   subscription.inHand = 3;
   expect(await runWith(subscription, [0])).toEqual({ asked: 1, out: 3 });
 });
 
 it('ends at once where the broker may send no more', async () => {
-  const subscription = createSubscription('q', false);
+  const subscription = createSubscription('q', 'single');
   subscription.inHand = PREFETCH;
   expect(await runWith(subscription, [])).toEqual({ asked: 0, out: PREFETCH });
 });

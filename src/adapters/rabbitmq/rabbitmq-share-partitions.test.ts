@@ -30,7 +30,7 @@ describe('sharePartitions', () => {
 
   /** Four partitions, of which the first ones are served here, and a broker that answers when told to. */
   function sharing(served: number) {
-    const partitions = [1, 2, 3, 4].map((n) => createSubscription(`q${n}`, true));
+    const partitions = [1, 2, 3, 4].map((n) => createSubscription(`q${n}`, 'partition'));
     const asked: { resolve(workers: number): void; reject(error: Error): void }[] = [];
     const givenUp: { readonly queue: string; done(): void }[] = [];
     const shared = sharePartitions({

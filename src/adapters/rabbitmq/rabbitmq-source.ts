@@ -1,4 +1,4 @@
-import type { ChannelModel, ConsumeMessage } from 'amqplib';
+import type { ChannelModel, Message } from 'amqplib';
 import { withDeadline } from '../../runtime/deadline.ts';
 import type { Delivery, DeliverySource } from '../../interactions/queue.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
@@ -39,7 +39,7 @@ interface RabbitmqDelivery extends Delivery {
 
 /** The message that one or more deliveries came in. */
 interface Origin {
-  readonly message: ConsumeMessage;
+  readonly message: Message;
   readonly consumer: Consumer;
   readonly subscription: OpenSubscription;
   unsettled: number;
@@ -86,9 +86,9 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     ]);
     if (leftovers.length > 0) logger.info({ leftovers }, 'draining queues of another QUEUE_PARTITIONS too');
     const queues = [
-      createSubscription(queueName, false),
-      ...partitionQueues.map(({ name }) => createSubscription(name, true)),
-      ...leftovers.map((name) => createSubscription(name, false)),
+      createSubscription(queueName, 'single'),
+      ...partitionQueues.map(({ name }) => createSubscription(name, 'partition')),
+      ...leftovers.map((name) => createSubscription(name, 'leftover')),
     ];
     const prefetch = Math.max(1, Math.floor(maxMessages / queues.length));
     const subscriptions = await Promise.all(
@@ -133,7 +133,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     subscription.tag = consumerTag;
   }
 
-  function handOut(message: ConsumeMessage, subscription: OpenSubscription, current: Consumer): void {
+  function handOut(message: Message, subscription: OpenSubscription, current: Consumer): void {
     const { hands } = current;
     const bodies = unpack(message.content, message.properties);
     if (bodies.length === 0) return acknowledge(subscription, [message]);
@@ -166,7 +166,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
   async function leave(subscription: OpenSubscription, current: Consumer, withinMs: number): Promise<void> {
     const { tag, channel } = subscription;
     if (tag === undefined) return;
-    const held: ConsumeMessage[] = [];
+    const held: Message[] = [];
     subscription.held = held;
     try {
       await runDry(subscription, {
@@ -216,7 +216,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       });
     },
     ack(deliveries) {
-      const done = new Map<OpenSubscription, ConsumeMessage[]>();
+      const done = new Map<OpenSubscription, Message[]>();
       settleAll(deliveries, (origin) => {
         origin.unsettled -= 1;
         if (origin.unsettled > 0) return;
@@ -285,7 +285,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
 }
 
 /** Quorum queues count; any other queue only tells that it was handed out before. */
-function redeliveriesOf({ fields, properties }: ConsumeMessage): number {
+function redeliveriesOf({ fields, properties }: Message): number {
   const count: unknown = properties.headers?.['x-delivery-count'];
   return Math.max(typeof count === 'number' ? count : 0, fields.redelivered ? 1 : 0);
 }

@@ -1,10 +1,12 @@
-import type { ConsumeMessage } from 'amqplib';
+import type { Message } from 'amqplib';
 
 /** One queue that a connection consumes. */
 export interface Subscription {
   readonly queue: string;
   /** Shared out among the workers, each partition to one of them at a time. */
   readonly isPartition: boolean;
+  /** All its consumers are served at once: it is the single queue. */
+  readonly isShared: boolean;
   /** Of its consumer, from the broker's answer until that is being cancelled. */
   tag: string | undefined;
   /** Messages handed out and not settled. */
@@ -18,15 +20,16 @@ export interface Subscription {
    * While it is being left, until the broker has confirmed the cancellation: what is recorded meanwhile and not acknowledged, so that
    * no more than the prefetch comes. Null otherwise.
    */
-  held: ConsumeMessage[] | null;
+  held: Message[] | null;
   /** Of a partition: what came while it was being cancelled, for the next worker. */
-  readonly late: ConsumeMessage[];
+  readonly late: Message[];
 }
 
-export function createSubscription(queue: string, isPartition: boolean): Subscription {
+export function createSubscription(queue: string, kind: 'single' | 'partition' | 'leftover'): Subscription {
   return {
     queue,
-    isPartition,
+    isPartition: kind === 'partition',
+    isShared: kind === 'single',
     tag: undefined,
     inHand: 0,
     activeSince: null,
