@@ -12,6 +12,7 @@ it.each([
   ['42501', 'could not open file "base/16384/16669": Read-only file system', true],
   ['42501', 'permission denied for table interactions', false],
   ['25006', 'cannot execute INSERT in a read-only transaction', true],
+  ['25P02', 'current transaction is aborted, commands ignored until end of transaction block', true],
   ['23505', 'duplicate key value violates unique constraint', false],
   ['22003', 'integer out of range: timeout exceeded', false],
 ])('%s, %s: may pass by itself: %s', (code, message, passes) => {

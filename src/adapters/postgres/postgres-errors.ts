@@ -1,8 +1,8 @@
 /**
  * SQLSTATE classes and codes after which the same statement may succeed: connection, resources, operator intervention,
- * serialization, deadlock, lock timeout, read-only (a failover), system errors.
+ * serialization, deadlock, lock timeout, read-only (a failover), a transaction that was aborted before, system errors.
  */
-const TRANSIENT_SQLSTATE = /^(08|53|57|58|25006|40001|40P01|55P03|XX000)/;
+const TRANSIENT_SQLSTATE = /^(08|53|57|58|25006|25P02|40001|40P01|55P03|XX000)/;
 /** Prisma's own: cannot reach, timed out, closed, pool exhausted, transaction not started or expired. */
 const TRANSIENT_PRISMA = new Set([
   'P1000',

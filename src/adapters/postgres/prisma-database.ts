@@ -177,6 +177,11 @@ function createClient(
     application_name: 'groundswell',
     verify: statements.verify,
   });
+  // Prisma gives a connection back as it is when COMMIT or ROLLBACK failed, as where a replica cancels it to replay: whoever has it next
+  // would be refused by the transaction that is still open.
+  pool.on('release', (_error, client) => {
+    if (client.getTransactionStatus() !== 'I') void client.end();
+  });
   metrics.poolConnections.read({ pool: name, state: 'used' }, () => pool.totalCount - pool.idleCount);
   metrics.poolConnections.read({ pool: name, state: 'idle' }, () => pool.idleCount);
   metrics.poolWaiting.read({ pool: name }, () => pool.waitingCount);
