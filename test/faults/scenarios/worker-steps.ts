@@ -1,4 +1,5 @@
 import { withDeadline } from '../../../src/runtime/deadline.ts';
+import { query } from '../../servers/query.ts';
 import { waitFor } from '../../servers/wait-for.ts';
 import { metricOf } from '../metric-of.ts';
 import type { Arena, Row } from '../row.ts';
@@ -98,13 +99,19 @@ export const workerSteps: readonly Row[] = STEPS.map((step) => ({
   },
 }));
 
-/** Cuts RabbitMQ off from the API: what it took and did not confirm goes into the outbox too. Resolves when all accepted so far is recorded. */
+/**
+ * Cuts RabbitMQ off from the API: what it took and did not confirm goes into the outbox too. Resolves when all accepted so far is recorded,
+ * and nothing of it waits in the outbox to be recorded again.
+ */
 async function turnToOutbox({ system, ledger }: Arena, { open }: Traffic): Promise<void> {
   system.links.api.rabbitmq.refuse();
   const underWay = [...open];
   await waitFor('their answers', () => underWay.every((one) => !open.has(one)));
   const accepted = ledger.acceptedIds();
   await waitFor('them to be recorded', async () => (await missingOf(system.databaseUrl, accepted)).length === 0);
+  const [last] = await query(system.databaseUrl, 'SELECT coalesce(max(seq), 0)::text AS seq FROM outbox');
+  const waiting = `SELECT FROM outbox WHERE seq <= ${String(last?.['seq'])} LIMIT 1`;
+  await waitFor('the outbox', async () => (await query(system.databaseUrl, waiting)).length === 0);
 }
 
 /** The interactions of this row that a text of the worker's names. */
