@@ -8,11 +8,9 @@ import type { Placement } from '../../deploy/stack/member.ts';
 import { newSecrets, type Secrets } from '../../deploy/stack/secrets.ts';
 import { databaseUrl, restorePrimary, startPrimary } from '../../deploy/stack/start-postgres.ts';
 import { createPostgresRecorder } from '../../src/adapters/postgres/postgres-recorder.ts';
-import { createDatabase, type Database } from '../../src/adapters/postgres/prisma-database.ts';
-import { createLogger } from '../../src/runtime/logger.ts';
-import { createMetrics } from '../../src/runtime/metrics.ts';
 import { createRecording, entries, interaction } from '../recording/fixture.ts';
 import { requireProgram } from '../servers/programs.ts';
+import { openDatabase } from '../open-database.ts';
 import { query } from '../servers/query.ts';
 import { testDirectory } from '../servers/test-run.ts';
 import { give, unprivilegedUser } from '../servers/unprivileged-user.ts';
@@ -133,7 +131,7 @@ it('a base backup and the archived WAL bring back a moment between two sets of i
     expect(await counts(url)).toEqual(atTheMoment);
 
     // The queue and clients send again what was recorded before the moment and after it.
-    const database = openDatabase(url);
+    const database = openDatabase(url, { poolSize: 2 });
     try {
       const recorder = createPostgresRecorder(database);
       const outcome = await recorder.record(entries(...sets.second, ...sets.third));
@@ -146,14 +144,3 @@ it('a base backup and the archived WAL bring back a moment between two sets of i
     await restored.stop();
   }
 });
-
-function openDatabase(url: string): Database {
-  return createDatabase({
-    url,
-    replicaUrls: [],
-    poolSize: 2,
-    replicaMaxLagMs: 1_000,
-    logger: createLogger('silent', 'test'),
-    metrics: createMetrics(),
-  });
-}

@@ -1,23 +1,9 @@
 import { Pool } from 'pg';
 import { expect, it } from 'vitest';
+import { openDatabase } from '../../../test/open-database.ts';
 import { createTestDatabase } from '../../../test/servers/create-test-database.ts';
 import { startPgbouncer } from '../../../test/servers/start-pgbouncer.ts';
-import { createLogger } from '../../runtime/logger.ts';
-import { createMetrics } from '../../runtime/metrics.ts';
 import { createNamedStatements, PLAN_KEPT } from './named-statements.ts';
-import { createDatabase, type Database } from './prisma-database.ts';
-
-function openDatabase(url: string, statementTimeoutMs: number | null = null): Database {
-  return createDatabase({
-    url,
-    replicaUrls: [],
-    poolSize: 1,
-    replicaMaxLagMs: 1_000,
-    statementTimeoutMs,
-    logger: createLogger('silent', 'test'),
-    metrics: createMetrics(),
-  });
-}
 
 /** What the one connection to `url` has a name for, after asking thrice what is to be kept and what is not. */
 async function keptBy(url: string): Promise<string[]> {
@@ -68,7 +54,7 @@ it('Postgres itself ends a statement that takes too long, and PgBouncer hands no
   await using server = await createTestDatabase();
   await using pgbouncer = await startPgbouncer({ postgres: server });
   const limitOf = async (url: string): Promise<unknown> => {
-    const database = openDatabase(url, 50);
+    const database = openDatabase(url, { statementTimeoutMs: 50 });
     try {
       const [row] = await database.primary(
         (client) => client.$queryRaw<{ limit: string }[]>`SELECT current_setting('statement_timeout') AS limit`,

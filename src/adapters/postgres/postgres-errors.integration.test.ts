@@ -1,9 +1,7 @@
 import { expect, test } from 'vitest';
+import { openDatabase } from '../../../test/open-database.ts';
 import { createTestDatabase } from '../../../test/servers/create-test-database.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
-import { createLogger } from '../../runtime/logger.ts';
-import { createMetrics } from '../../runtime/metrics.ts';
-import { createDatabase } from './prisma-database.ts';
 
 test.each([
   ['database "nowhere" does not exist', (url: URL) => (url.pathname = '/nowhere')],
@@ -12,14 +10,7 @@ test.each([
   const server = await createTestDatabase();
   const url = new URL(server.url);
   spoil(url);
-  const database = createDatabase({
-    url: url.href,
-    replicaUrls: [],
-    poolSize: 1,
-    replicaMaxLagMs: 1_000,
-    logger: createLogger('silent', 'test'),
-    metrics: createMetrics(),
-  });
+  const database = openDatabase(url.href);
   try {
     const away = new UnavailableError(`Postgres is away: ${fault}`);
     await expect(database.latest((client) => client.$queryRaw`SELECT 1`)).rejects.toThrow(away);

@@ -1,20 +1,11 @@
 import { expect, test } from 'vitest';
+import { openDatabase } from '../../../test/open-database.ts';
 import { createTestDatabase } from '../../../test/servers/create-test-database.ts';
 import { query } from '../../../test/servers/query.ts';
-import { createLogger } from '../../runtime/logger.ts';
-import { createMetrics } from '../../runtime/metrics.ts';
-import { createDatabase } from './prisma-database.ts';
 
 test('a connection that comes back with an open transaction is given to nobody', async () => {
   const server = await createTestDatabase();
-  const database = createDatabase({
-    url: server.url,
-    replicaUrls: [],
-    poolSize: 1,
-    replicaMaxLagMs: 1_000,
-    logger: createLogger('silent', 'test'),
-    metrics: createMetrics(),
-  });
+  const database = openDatabase(server.url);
   try {
     await query(server.url, 'CREATE TABLE written (n integer)');
     await database.primary((client) => client.$executeRaw`BEGIN`);

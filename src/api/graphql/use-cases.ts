@@ -64,10 +64,10 @@ export function createUseCases(options: UseCasesOptions): RunningUseCases {
     shared: lookups.labels('shared'),
   };
 
-  function dataCache<V>(maxSize: number, sizeOf?: (value: V) => number): SwrCache<V> {
+  function dataCache<V>(maxSize: number, sizeOf: (value: V) => number = () => 1): SwrCache<V> {
     return createSwrCache({
       maxSize,
-      ...(sizeOf === undefined ? {} : { sizeOf }),
+      sizeOf,
       freshMs: cacheTtlMs,
       staleMs: Math.min(cacheTtlMs, MAX_STALE_MS),
       onOutcome: (outcome) => outcomes[outcome].inc(),
