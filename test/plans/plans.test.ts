@@ -14,6 +14,7 @@ import type { SummedRanking } from '../../src/popularity/popularity-reader.ts';
 import type { Ranking } from '../../src/popularity/ranking.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { createMigratedDatabase, type MigratedDatabase } from '../migrated-database.ts';
+import { createTestDatabase } from '../servers/create-test-database.ts';
 import { query } from '../servers/query.ts';
 import { waitFor } from '../servers/wait-for.ts';
 import { entries, interaction } from '../recording/fixture.ts';
@@ -182,4 +183,35 @@ test('a page of a standing is one walk down its index', async () => {
     21,
   );
   expect(nodes.map((node) => node['Index Name'])).toContain('standings_order_idx');
+});
+
+test('counts of a small catalogue are read by item, and not by time with all others', async () => {
+  await using small = await createMigratedDatabase({ ...(await createTestDatabase()), replicaUrls: [] });
+  const hour = Math.floor(Date.now() / 3_600_000);
+  await query(
+    small.server.url,
+    `
+    INSERT INTO items (id, title) SELECT 'item-' || n, 'x' FROM generate_series(1, 1000) n;
+    INSERT INTO minutes SELECT key, ${hour} * 60 - n, 'VIEW', 3, 2 FROM items, generate_series(1, 20) n;
+    INSERT INTO days SELECT key, ${hour} / 24 - n, 'VIEW', 3, 2 FROM items, generate_series(1, 20) n;
+    ANALYZE`,
+  );
+  const page = Array.from({ length: 20 }, (_, n) => `item-${n + 1}`);
+  const connection = small.connect();
+  const reader = createPostgresPopularityReader(connection);
+  for (const window of ['HOUR', 'MONTH'] as const) {
+    // Often enough for Postgres to keep a plan that is good for any time.
+    for (let n = 0; n < 80; n += 1) await reader.counts(page, window, new Date());
+  }
+  // Postgres counts what a connection did when that ends.
+  await connection.close();
+  const scans = `
+    SELECT relname AS table, indexrelname AS index FROM pg_stat_user_indexes
+    WHERE relname IN ('minutes', 'days') AND idx_scan > 0 ORDER BY 1, 2`;
+  const used = () => query(small.server.url, scans);
+  await waitFor('what was scanned', async () => (await used()).length >= 2);
+  expect(await used()).toEqual([
+    { table: 'days', index: 'days_pkey' },
+    { table: 'minutes', index: 'minutes_pkey' },
+  ]);
 });

@@ -65,13 +65,15 @@ function createReads(read: Read, now: () => number): PopularityReads {
       }),
 
     async counts(itemIds, window, asOf) {
-      const among = Prisma.sql`item_key IN (SELECT key FROM wanted)`;
+      const among = Prisma.sql`item_key = w.key`;
       const rows = await read(
         (client) => client.$queryRaw<CountRow[]>`
           WITH wanted AS MATERIALIZED (SELECT key, id FROM items WHERE id = ANY(${itemIds}::text[]))
           SELECT ${PLAN_KEPT} w.id AS item_id, r.type::text, sum(r.events)::bigint AS count
-          FROM (${windowRowsSql(window, bucketsOf(asOf.getTime(), now()), among)}) AS r
-          JOIN wanted w ON w.key = r.item_key
+          -- OFFSET: or a small table was read by time, the whole window of all items.
+          FROM wanted w CROSS JOIN LATERAL (
+            SELECT * FROM (${windowRowsSql(window, bucketsOf(asOf.getTime(), now()), among)}) AS own OFFSET 0
+          ) AS r
           GROUP BY w.id, r.type HAVING sum(r.events) > 0`,
       );
       const counts = new Map(itemIds.map((id) => [id, new Map<InteractionType, number>()]));
