@@ -125,26 +125,28 @@ export async function rescoreItems(
   const rows = await tx.$queryRaw<{ list_id: number }[]>`
     WITH ${scoredInSql(scorings)},
     ${placedSql(aboveWaterline)},
-    -- NOT IN is answered from a hash table whatever the planner makes of these few rows; NOT EXISTS compared each with each.
     present AS MATERIALIZED (
       SELECT s.item_key, s.list_id, s.sort_key, s.people, s.ctid AS place
       FROM standings s JOIN standing_lists l ON l.id = s.list_id
       WHERE s.item_key = ${keys} AND l.period = ANY(${scorings.map(({ period }) => period)}::standing_period[])
     ),
+    changes AS MATERIALIZED (
+      -- Joined once, by hash: apart, each write below compared its few expected rows each with each.
+      SELECT h.place, list_id, item_key, p.item_id, p.sort_key, p.people, p.item_id IS NULL AS goes
+      FROM placed p FULL JOIN present h USING (list_id, item_key)
+      WHERE p.item_id IS NULL OR h.place IS NULL OR (h.sort_key, h.people) <> (p.sort_key, p.people)
+    ),
     gone AS (
-      DELETE FROM standings s USING present h
-      WHERE s.ctid = h.place AND (h.list_id, h.item_key) NOT IN (SELECT list_id, item_key FROM placed)
+      DELETE FROM standings s USING changes c WHERE s.ctid = c.place AND c.goes
       RETURNING s.list_id
     ),
     moved AS (
-      UPDATE standings s SET sort_key = p.sort_key, people = p.people
-      FROM placed p JOIN present h ON h.item_key = p.item_key AND h.list_id = p.list_id
-      WHERE s.ctid = h.place AND (h.sort_key, h.people) <> (p.sort_key, p.people)
+      UPDATE standings s SET sort_key = c.sort_key, people = c.people
+      FROM changes c WHERE s.ctid = c.place AND NOT c.goes
     ),
     came AS (
       INSERT INTO standings (item_key, list_id, item_id, sort_key, people)
-      SELECT item_key, list_id, item_id, sort_key, people FROM placed p
-      WHERE (list_id, item_key) NOT IN (SELECT list_id, item_key FROM present)
+      SELECT item_key, list_id, item_id, sort_key, people FROM changes WHERE place IS NULL
       RETURNING list_id
     )
     SELECT list_id FROM gone UNION SELECT list_id FROM came`;
