@@ -17,7 +17,7 @@ async function setUp(drainMs = 5_000) {
   const ports: WorkerPorts = {
     recorder,
     pending: {
-      add: async () => undefined,
+      add: async () => [],
       ofViewer: async () => [],
       find: async () => null,
       remove: async () => undefined,

@@ -26,17 +26,19 @@ export function createMemoryPendingWrites(): PendingWrites {
     },
   });
 
-  function add(interaction: Interaction): void {
-    if (byId.has(interaction.id)) return;
+  /** Whether nothing was there under its id. */
+  function put(interaction: Interaction): boolean {
+    if (byId.has(interaction.id)) return false;
     byId.set(interaction.id, interaction);
     const ids = idsByViewer.get(interaction.viewer) ?? new Set();
     idsByViewer.set(interaction.viewer, ids.add(interaction.id));
     if (ids.size > MAX_PER_VIEWER) byId.delete(lowest(ids));
+    return true;
   }
 
   return {
     async add(interactions) {
-      for (const interaction of interactions) add(interaction);
+      return interactions.filter(put);
     },
     async ofViewer(viewer) {
       return [...(idsByViewer.get(viewer) ?? [])].flatMap((id) => byId.peek(id) ?? []);

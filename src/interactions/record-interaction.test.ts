@@ -6,6 +6,7 @@ import { createCatalogueFollower } from '../items/catalogue-follower.ts';
 import { createKnownItems } from '../items/known-items.ts';
 import { UnavailableError } from '../runtime/errors.ts';
 import { createLogger } from '../runtime/logger.ts';
+import { newInteractionId } from './interaction-id.ts';
 import type { RawInteraction } from './parse-interaction.ts';
 import type { PendingWrites } from './pending-writes.ts';
 import { createRecordInteraction, type RecordInteraction } from './record-interaction.ts';
@@ -85,6 +86,14 @@ describe('record', () => {
     queue.fault = new UnavailableError('away');
     await expect(recording.record(VIEWER, [raw('a')])).rejects.toThrow(UnavailableError);
     expect(await pending.ofViewer(VIEWER)).toEqual([]);
+  });
+
+  it('still shows what was accepted when the queue refuses to take it again', async () => {
+    const accepted = { ...raw('a'), id: newInteractionId() };
+    await recording.record(VIEWER, [accepted]);
+    queue.fault = new UnavailableError('away');
+    await expect(recording.record(VIEWER, [accepted, raw('b')])).rejects.toThrow(UnavailableError);
+    expect((await pending.ofViewer(VIEWER)).map(({ itemId }) => itemId)).toEqual(['a']);
   });
 
   it('leaves the queue the rest of a second once it has waited for a Postgres that hangs', async () => {

@@ -39,13 +39,13 @@ export function createRecordInteraction(options: RecordInteractionOptions): Reco
 
   async function accept(interactions: readonly Interaction[], options: PublishOptions): Promise<void> {
     const published = queue.publish(interactions.map(encodeMessage), options);
-    // In parallel: the preview costs no time, and is taken back should the queue refuse.
+    // In parallel: the preview costs no time, and is taken back should the queue refuse. What was there before stays: it
+    // was accepted, and is sent again.
     const previewed = pending.add(interactions);
     try {
       await published;
     } catch (error) {
-      await previewed;
-      await pending.remove(interactions);
+      await pending.remove(await previewed);
       throw error;
     }
     await previewed;

@@ -21,6 +21,14 @@ export function pendingWritesContract(name: string, pending: () => PendingWrites
       expect(await pending().find(newInteractionId())).toBeNull();
     });
 
+    it('tells what was not there before from what comes again', async () => {
+      const [first, second] = [interactionOf(newViewer()), interactionOf(newViewer())];
+      expect(await pending().add([first])).toEqual([first]);
+      const again = { ...first, acceptedAtMs: first.acceptedAtMs + 1 };
+      const answers = await Promise.all([pending().add([again, second]), pending().add([second, again])]);
+      expect(answers).toEqual([[second], []]);
+    });
+
     it('takes many calls at once, of many viewers', async () => {
       const viewers = Array.from({ length: 20 }, newViewer);
       const all = viewers.flatMap((viewer) => Array.from({ length: 60 }, () => interactionOf(viewer)));

@@ -24,12 +24,15 @@ end`;
 /**
  * ARGV: viewer, id (both UUIDs) and message of each, as one text. The message is kept under its id, the first one wins; the viewer's set holds ids,
  * which sort by time, so that the newest are at its end. Older ones are forgotten for one id in sixteen, by the last digit of the
- * id: reads take no more than its end anyway.
+ * id: reads take no more than its end anyway. Gives the places in ARGV, from 1, of those whose id was there before.
  */
 const ADD = `${FORGET}
-for _, write in ipairs(ARGV) do
+local known = {}
+for place, write in ipairs(ARGV) do
   local id = string.sub(write, 37, 72)
-  redis.call('SET', 'groundswell:pending:' .. id, string.sub(write, 73), 'NX', 'EX', ${KEEP_SECONDS})
+  if not redis.call('SET', 'groundswell:pending:' .. id, string.sub(write, 73), 'NX', 'EX', ${KEEP_SECONDS}) then
+    table.insert(known, place)
+  end
   local viewer = string.sub(write, 1, 36)
   local set = 'groundswell:pending-of:' .. viewer
   redis.call('ZADD', set, 0, id)
@@ -37,7 +40,8 @@ for _, write in ipairs(ARGV) do
   if string.sub(id, -1) == '0' then
     for _, old in ipairs(redis.call('ZRANGE', set, 0, ${-MAX_PER_VIEWER - 1})) do forget(viewer, old) end
   end
-end`;
+end
+return known`;
 
 /** ARGV: viewer and id of each. */
 const REMOVE = `${FORGET}
@@ -45,7 +49,7 @@ for i = 1, #ARGV, 2 do forget(ARGV[i], ARGV[i + 1]) end`;
 
 interface Waiting {
   readonly interactions: readonly Interaction[];
-  readonly done: () => void;
+  readonly done: (added: readonly Interaction[]) => void;
 }
 
 /** Shared by all processes. Every call ends within 100 ms, reads of a viewer within 200. */
@@ -54,14 +58,22 @@ export function createRedisPendingWrites(redis: RedisConnection): PendingWrites 
 
   async function addAll(batch: readonly Waiting[]): Promise<void> {
     const all = batch.flatMap(({ interactions }) => interactions);
-    const scripts: Promise<unknown>[] = [];
+    const scripts: Promise<number[]>[] = [];
     for (let from = 0; from < all.length; from += MAX_PER_SCRIPT) {
-      const values = all.slice(from, from + MAX_PER_SCRIPT);
-      const args = values.map((value) => value.viewer + value.id + messageText(value));
-      scripts.push(redis.run((client) => client.eval(ADD, { keys: [], arguments: args }), DEADLINE_MS));
+      const args = all.slice(from, from + MAX_PER_SCRIPT).map((value) => value.viewer + value.id + messageText(value));
+      const script = redis.run((client) => client.eval(ADD, { keys: [], arguments: args }), DEADLINE_MS);
+      scripts.push(
+        script.then((places) => (Array.isArray(places) ? places.map((place) => from + Number(place) - 1) : [])),
+      );
     }
-    await Promise.allSettled(scripts);
-    for (const { done } of batch) done();
+    const results = await Promise.allSettled(scripts);
+    const known = new Set(results.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])));
+    let start = 0;
+    for (const { interactions, done } of batch) {
+      const first = start;
+      start += interactions.length;
+      done(interactions.filter((_, index) => !known.has(first + index)));
+    }
   }
 
   function flush(): void {
