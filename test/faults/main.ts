@@ -34,6 +34,7 @@ async function main(): Promise<void> {
     return;
   }
   const run = describeRun(options.seed, options.isQuick ? 'each row in its short form' : 'each row in full');
+  process.stderr.write(`${run}\n`);
   const startedAtMs = performance.now();
   const results = await runRows(options);
   const tookSeconds = (performance.now() - startedAtMs) / 1_000;
