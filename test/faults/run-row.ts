@@ -116,7 +116,7 @@ export async function runRow(
     (await missingOf(system.databaseUrl, ledger.acceptedIds())).length === 0;
   await waitFor('the last ones', isSettled, { deadlineMs }).catch(() => undefined);
 
-  let verdict = compareLedger([], [], viewerOf);
+  let verdict = compareLedger(new Map(), [], viewerOf);
   let miscounts: string[] = [];
   try {
     const rows = (await query(system.databaseUrl, RECORDED, [pattern])).map(recordedRow);
