@@ -52,6 +52,13 @@ describe('createBatchRecorder', () => {
     );
   });
 
+  it('forgets the preview of what was discarded, since it may be younger than the erasure', async () => {
+    const { source, recordBatch, removed, metrics } = setUp();
+    await recordBatch(source, [delivery('one'), delivery('erased')]);
+    expect(removed).toMatchObject([{ itemId: 'erased' }]);
+    expect(await counted(metrics.recorded)).toEqual({ recorded: 1, duplicate: 0, discarded: 1 });
+  });
+
   it('acknowledges nothing before the transaction has committed', async () => {
     const { recorder, source, recordBatch } = setUp();
     let ackedAtCommit = -1;

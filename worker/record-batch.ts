@@ -1,4 +1,5 @@
 import { decodeMessage } from '../src/interactions/message.ts';
+import type { Interaction } from '../src/interactions/interaction.ts';
 import type { PendingWrites } from '../src/interactions/pending-writes.ts';
 import type { Delivery, DeliverySource } from '../src/interactions/queue.ts';
 import {
@@ -104,7 +105,8 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
       metrics.recordBatchSize.observe(items.length);
       source.ack(settles);
       countResult(entries, outcome.value);
-      forgetPending(outcome.value.rejected);
+      // The preview of one may have been made after its person's were forgotten.
+      forgetPending([...rejectedOnes(outcome.value.rejected), ...outcome.value.discarded]);
     }
 
     async function rejectPoison({ delivery, entry }: Item<D>, error: Error): Promise<void> {
@@ -120,7 +122,7 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
       if (outcome.kind !== 'done') return source.requeue(items.map(({ delivery }) => delivery));
       source.ack(items.map(({ delivery }) => delivery));
       countRejected(entries);
-      forgetPending(entries);
+      forgetPending(rejectedOnes(entries));
     }
   };
 
@@ -151,7 +153,7 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
   function countResult(entries: readonly RecordEntry[], result: RecordResult): void {
     counters.recorded.inc(result.recorded);
     counters.duplicate.inc(result.duplicates);
-    counters.discarded.inc(result.discarded);
+    counters.discarded.inc(result.discarded.length);
     countRejected(result.rejected);
     // Of a batch with duplicates in it nobody knows which they are, and theirs would be the age of a redelivery.
     if (result.recorded !== entries.length) return;
@@ -168,8 +170,11 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
   }
 
   /** Not waited for: it never fails, and the place belongs to the next batch. */
-  function forgetPending(entries: readonly RejectedEntry[]): void {
-    const known = entries.flatMap(({ interaction }) => interaction ?? []);
-    if (known.length > 0) void pending.remove(known);
+  function forgetPending(interactions: readonly Interaction[]): void {
+    if (interactions.length > 0) void pending.remove(interactions);
   }
+}
+
+function rejectedOnes(entries: readonly RejectedEntry[]): Interaction[] {
+  return entries.flatMap(({ interaction }) => interaction ?? []);
 }

@@ -25,7 +25,7 @@ function recorder(record: (batch: readonly RecordEntry[]) => Partial<RecordResul
     record: async (batch: readonly RecordEntry[]): Promise<RecordResult> => ({
       recorded: batch.length,
       duplicates: 0,
-      discarded: 0,
+      discarded: [],
       rejected: [],
       skipped: 0,
       ...record(batch),

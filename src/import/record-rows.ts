@@ -35,7 +35,7 @@ export async function recordRows(
   try {
     const result = await recordPatiently(recorder, rows.map(toEntry), retryDelaysMs);
     const { recorded, duplicates, discarded } = result;
-    return { recorded, duplicates, discarded, bad: rejectedRows(rows, result) };
+    return { recorded, duplicates, discarded: discarded.length, bad: rejectedRows(rows, result) };
   } catch (error) {
     if (!(error instanceof PoisonBatchError)) throw error;
     const [only] = rows;

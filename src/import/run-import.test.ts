@@ -35,7 +35,7 @@ function createStore() {
           return {
             recorded: fresh.length,
             duplicates: batch.length - fresh.length,
-            discarded: 0,
+            discarded: [],
             rejected: [],
             skipped: 0,
           };

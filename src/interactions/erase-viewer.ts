@@ -24,9 +24,12 @@ export function createEraseViewer(options: {
       return { ok: false, userErrors: [{ code: 'EXACTLY_ONE_VIEWER', field: ['userId'], message }] };
     }
     const viewer = viewerKeyOf(identity);
-    const { interactions } = await options.eraser.erase(viewer);
-    await options.pending.erase(viewer);
-    return { ok: true, erasedInteractions: interactions };
+    try {
+      const { interactions } = await options.eraser.erase(viewer);
+      return { ok: true, erasedInteractions: interactions };
+    } finally {
+      await options.pending.erase(viewer);
+    }
   };
 }
 

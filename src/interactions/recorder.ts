@@ -26,7 +26,7 @@ export interface RecordResult {
   /** Known already: no effect. */
   readonly duplicates: number;
   /** Sent before their viewer was erased: no effect, not kept. */
-  readonly discarded: number;
+  readonly discarded: readonly Interaction[];
   /** Kept in the rejected table, with these reasons. */
   readonly rejected: readonly RejectedEntry[];
   /** Outbox rows that another worker holds or has recorded; nothing was done with them. */

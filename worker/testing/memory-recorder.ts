@@ -14,7 +14,7 @@ export interface MemoryRecorder extends InteractionRecorder {
   before: (entries: readonly (RecordEntry | RejectedEntry)[]) => void | Promise<void>;
 }
 
-/** Batches that hold an item called `poison…` fail; `unknown…` is rejected, as an item that does not exist is. */
+/** Batches that hold an item called `poison…` fail; `unknown…` is rejected, as an item that does not exist is; `erased…` is discarded. */
 export function memoryRecorder(): MemoryRecorder {
   const recorder: MemoryRecorder = {
     recorded: [],
@@ -31,9 +31,10 @@ export function memoryRecorder(): MemoryRecorder {
         .map((entry): RejectedEntry => ({ ...entry, reason: 'ITEM_NOT_FOUND', detail: '' }))
         .concat(before);
       recorder.rejected.push(...rejected);
-      const good = itemIds.filter((id) => !id.startsWith('unknown'));
+      const discarded = batch.map((entry) => entry.interaction).filter(({ itemId }) => itemId.startsWith('erased'));
+      const good = itemIds.filter((id) => !/^(unknown|erased)/.test(id));
       recorder.recorded.push(...good);
-      return { recorded: good.length, duplicates: 0, discarded: 0, rejected, skipped: 0 };
+      return { recorded: good.length, duplicates: 0, discarded, rejected, skipped: 0 };
     },
     async reject(entries) {
       await recorder.before(entries);
