@@ -126,7 +126,9 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     line: 'deadline',
     file: QUEUE,
-    edits: [{ find: 'expiresAtMs: Date.now() + deadlineMs', replace: 'expiresAtMs: Date.now() + 86_400_000' }],
+    edits: [
+      { find: 'expiresAtMs: performance.now() + deadlineMs', replace: 'expiresAtMs: performance.now() + 86_400_000' },
+    ],
     row: 'broker-frozen',
     because: /nobody waits longer|100 % accepted/,
   },

@@ -178,13 +178,13 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
     deadlineTimer = setTimeout(
       // Timers run before I/O: after a long pause of our own the confirms may lie unread in the socket.
       () => setImmediate(() => setImmediate(expire)),
-      Math.max(1, oldest.expiresAtMs - Date.now()),
+      Math.max(1, oldest.expiresAtMs - performance.now()),
     );
   }
 
   function expire(): void {
     deadlineTimer = undefined;
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     let missed = false;
     for (const call of [...inFlight, ...waiting, ...gathered]) {
       if (call.settled) continue;
@@ -284,7 +284,7 @@ export async function connectRabbitmqQueue(options: RabbitmqQueueOptions): Promi
           bodies,
           bytes,
           traceparent: span?.traceparent ?? null,
-          expiresAtMs: Date.now() + deadlineMs,
+          expiresAtMs: performance.now() + deadlineMs,
           resolve,
           reject,
           unconfirmed: 0,

@@ -36,14 +36,14 @@ export interface RedisOptions {
 /** Waits a second at most for Redis to be there, then goes on without it; it is connected to, again and again, in the background. */
 export async function connectRedis({ url, deadlineMs, logger, metrics }: RedisOptions): Promise<RedisConnection> {
   let client = newClient(url);
-  let usedSinceMs = Date.now();
+  let usedSinceMs = performance.now();
   /** Of the connection. What a call fails by says only that there is none. */
   let lastFault: string | null = null;
   const users: ((client: RedisClient) => void)[] = [];
 
   function open(next: RedisClient): void {
     client = next;
-    usedSinceMs = Date.now();
+    usedSinceMs = performance.now();
     // Without a listener an error event would end the process; the guard sees the failing calls.
     client.on('error', (error: unknown) => (lastFault = messageOf(error)));
     client.connect().catch(() => undefined);
@@ -55,7 +55,7 @@ export async function connectRedis({ url, deadlineMs, logger, metrics }: RedisOp
     return client;
   }
   function replaceDeadClient(): void {
-    if (Date.now() - usedSinceMs < REPLACE_AFTER_MS) return;
+    if (performance.now() - usedSinceMs < REPLACE_AFTER_MS) return;
     const dead = client;
     open(newClient(url));
     dead.destroy();
@@ -75,7 +75,7 @@ export async function connectRedis({ url, deadlineMs, logger, metrics }: RedisOp
     onChange(fault) {
       if (fault === null) logger.info('Redis is back');
       else {
-        usedSinceMs = Date.now();
+        usedSinceMs = performance.now();
         logger.warn({ fault }, 'Redis is away: going on without it');
       }
     },
