@@ -17,6 +17,8 @@ export interface RequestContext {
   /** The `Idempotency-Key` header as sent, unchecked. */
   readonly idempotencyKey: string | null;
   readonly patience: Patience;
+  /** Settles as `work` does, which others do: while the request waits for it, it is not at work. */
+  readonly pause: <T>(work: Promise<T>) => Promise<T>;
   /** Of the request, where it is traced. */
   readonly span?: Span | null;
 }

@@ -158,6 +158,7 @@ export async function startTestApi(
             identity: request.as ?? NOBODY,
             idempotencyKey: request.idempotencyKey ?? null,
             patience: createPatience(request.client ?? CONNECTED, DEADLINE_MS),
+            pause: (work) => work,
           }),
         },
       );

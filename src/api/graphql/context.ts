@@ -71,6 +71,7 @@ export function createContext(shared: UseCases, request: RequestContext): ApiCon
     identity: request.identity,
     idempotencyKey: request.idempotencyKey,
     patience: request.patience,
+    pause: request.pause,
     span,
     useCases,
     freshness,

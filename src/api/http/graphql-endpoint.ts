@@ -122,6 +122,7 @@ export function createGraphqlEndpoint<Context extends BaseContext>(
       identity,
       idempotencyKey: typeof idempotencyKey === 'string' ? idempotencyKey : null,
       patience,
+      pause: (work) => admission.pause(ticket, work),
       span,
     });
     const operation = toOperation(query, parsed, isPost ? POST : GET);

@@ -6,7 +6,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { Readiness } from '../../runtime/readiness.ts';
 import { noTracing, type Tracing } from '../../runtime/tracing.ts';
-import { createAdmission, type Ticket } from '../limits/admission.ts';
+import { createAdmission, newTicket } from '../limits/admission.ts';
 import { createCors } from './cors.ts';
 import type { Entry, GraphqlEndpoint } from './graphql-endpoint.ts';
 import { errorAnswer, jsonAnswer, type HttpAnswer } from './http-answer.ts';
@@ -142,7 +142,7 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
       if (admission.isStorm()) response.once('finish', () => setImmediate(() => holdBack.hold(request.socket)));
       return allowed(request, { ...BUSY, headers: { ...BUSY.headers } });
     }
-    const ticket: Ticket = { enteredAtMs: 0 };
+    const ticket = newTicket();
     try {
       return await tracing.request(request.headers, (span) => answered(request, search, { admission, ticket, span }));
     } finally {

@@ -6,6 +6,11 @@ import { createLoopGate } from './loop-gate.ts';
 export interface Ticket {
   /** 0: not at work. */
   enteredAtMs: number;
+  isOver: boolean;
+}
+
+export function newTicket(): Ticket {
+  return { enteredAtMs: 0, isOver: false };
 }
 
 /** Decides which requests are worked on. All of it costs well under a microsecond a request. */
@@ -16,6 +21,8 @@ export interface Admission {
   enter(ticket: Ticket): boolean;
   /** Its work has ended. Does nothing for one that never entered. */
   leave(ticket: Ticket): void;
+  /** Settles as `work` does. Who waits for the work of others does none: meanwhile the request holds no place, and its time is not load. */
+  pause<T>(ticket: Ticket, work: Promise<T>): Promise<T>;
   /** True while so many are refused that refusing is work itself. */
   isStorm(): boolean;
   inFlight(): number;
@@ -70,6 +77,20 @@ export function createAdmission({ maxInFlight, maxLagMs }: AdmissionOptions): Ad
 
   const timer = setInterval(turnWindow, WINDOW_MS).unref();
 
+  function begin(ticket: Ticket): void {
+    inFlight += 1;
+    if (inFlight > peakInFlight) peakInFlight = inFlight;
+    ticket.enteredAtMs = performance.now();
+  }
+
+  function end(ticket: Ticket): void {
+    if (ticket.enteredAtMs === 0) return;
+    inFlight -= 1;
+    samples[ended % SAMPLES] = performance.now() - ticket.enteredAtMs;
+    ended += 1;
+    ticket.enteredAtMs = 0;
+  }
+
   return {
     refusal() {
       arrivals += 1;
@@ -86,17 +107,20 @@ export function createAdmission({ maxInFlight, maxLagMs }: AdmissionOptions): Ad
         refusals += 1;
         return false;
       }
-      inFlight += 1;
-      if (inFlight > peakInFlight) peakInFlight = inFlight;
-      ticket.enteredAtMs = performance.now();
+      begin(ticket);
       return true;
     },
     leave(ticket) {
-      if (ticket.enteredAtMs === 0) return;
-      inFlight -= 1;
-      samples[ended % SAMPLES] = performance.now() - ticket.enteredAtMs;
-      ended += 1;
-      ticket.enteredAtMs = 0;
+      ticket.isOver = true;
+      end(ticket);
+    },
+    async pause(ticket, work) {
+      end(ticket);
+      try {
+        return await work;
+      } finally {
+        if (!ticket.isOver) begin(ticket);
+      }
     },
     isStorm: () => refusals + refusalsBefore > STORM_REFUSALS,
     inFlight: () => inFlight,

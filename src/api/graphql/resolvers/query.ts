@@ -54,7 +54,7 @@ function settledOf(includes: readonly string[], context: ApiContext): (() => Pro
   if (includes.length === 0) return null;
   const viewer = requireWriter(context);
   return async () => {
-    const point = await context.useCases.includedWrites.settle(viewer, includes);
+    const point = await context.pause(context.useCases.includedWrites.settle(viewer, includes));
     context.patience.check();
     context.freshness.readPast(point);
     return point;
