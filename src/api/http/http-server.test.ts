@@ -7,6 +7,7 @@ import { codeOf, sendRaw, startTransport } from '../testing/transport.ts';
 const JSON_HEADERS = { 'content-type': 'application/json' };
 const PATIENCE = { timeout: 15_000 };
 const HELLO = JSON.stringify({ query: '{ hello }' });
+const HEAD = 'POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
 
 let api: Awaited<ReturnType<typeof startTransport>>;
 beforeAll(async () => {
@@ -263,7 +264,6 @@ describe('a connection that misbehaves', () => {
     impatient = await startTransport({ requestTimeoutMs: 400 });
   });
   afterAll(() => impatient[Symbol.asyncDispose]());
-  const HEAD = 'POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
 
   it.each([
     ['no HTTP', 'hello\r\n\r\n', 400, 'BAD_REQUEST'],
@@ -304,8 +304,6 @@ describe('a connection that misbehaves', () => {
 });
 
 describe('a slow client', () => {
-  const HEAD = 'POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
-
   it('that sends its body slowly takes no place: others are answered, and it gets 408', async () => {
     await using server = await startTransport({ maxRequestsInFlight: 1, requestTimeoutMs: 2_000 });
     const slow = Array.from({ length: 5 }, () => sendRaw(server.port, `${HEAD}content-length: 100\r\n\r\n{"query":`));
@@ -331,29 +329,12 @@ describe('a slow client', () => {
 
   it('that does not take its answer is cut off, and one that takes it late has all of it', async () => {
     await using server = await startTransport({ readerTimeoutMs: 400 });
-    const text = 'x'.repeat(900_000);
-    const body = JSON.stringify({
-      query: `{ ${'abcdefghij'
-        .split('')
-        .map((name) => `${name}: echo(text: $t)`)
-        .join(' ')} }`.replace('{', 'query ($t: String!) {'),
-      variables: { t: text },
-    });
-    const request = `${HEAD}content-length: ${body.length}\r\n\r\n${body}`;
-    const open = async (port: number): Promise<Socket> => {
-      const socket = connect(port, '127.0.0.1');
-      await once(socket, 'connect');
-      socket.pause();
-      socket.write(request);
-      return socket;
-    };
-    const stuck = await open(server.port);
-    stuck.on('error', () => undefined);
+    const stuck = await askForMuch(server.port);
     const cut = (): Promise<string> => server.metrics.registry.metrics();
     await expect.poll(cut, PATIENCE).toContain('groundswell_limited_total{limit="reader"} 1');
 
     // With the patience of production: on a busy machine 400 ms would be too short for it.
-    const late = await open(api.port);
+    const late = await askForMuch(api.port);
     let received = 0;
     late.on('data', (chunk) => (received += chunk.length));
     late.resume();
@@ -362,6 +343,21 @@ describe('a slow client', () => {
     stuck.destroy();
   });
 });
+
+/** Asks for an answer of 9 MB, and takes nothing of it. */
+async function askForMuch(port: number): Promise<Socket> {
+  const fields = 'abcdefghij'
+    .split('')
+    .map((name) => `${name}: echo(text: $t)`)
+    .join(' ');
+  const body = JSON.stringify({ query: `query ($t: String!) { ${fields} }`, variables: { t: 'x'.repeat(900_000) } });
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  socket.pause();
+  socket.write(`${HEAD}content-length: ${body.length}\r\n\r\n${body}`);
+  return socket;
+}
 
 describe('readiness, overload and draining', () => {
   it('tells which part is not ready', async () => {
@@ -488,5 +484,31 @@ describe('readiness, overload and draining', () => {
     await expect.poll(() => api.waiting.length, PATIENCE).toBe(1);
     await expect(api.server.drain(50)).rejects.toThrow('1 requests were not answered');
     expect(await outcome).toBe('cut off');
+  });
+
+  it('waits for a client that has not taken all of its answer', async () => {
+    await using api = await startTransport();
+    const socket = await askForMuch(api.port);
+    let received = 0;
+    socket.on('data', (chunk) => (received += chunk.length));
+    socket.pause();
+    await expect
+      .poll(() => api.metrics.registry.metrics(), PATIENCE)
+      .toMatch(/requests_total\{status="200",route="api"\} 1/);
+    const drained = api.server.drain(20_000);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    socket.resume();
+    await drained;
+    await expect.poll(() => received, PATIENCE).toBeGreaterThan(9_000_000);
+  });
+
+  it('says so also of an answer that its client has not taken yet', async () => {
+    await using api = await startTransport();
+    const socket = await askForMuch(api.port);
+    await expect
+      .poll(() => api.metrics.registry.metrics(), PATIENCE)
+      .toMatch(/requests_total\{status="200",route="api"\} 1/);
+    await expect(api.server.drain(50)).rejects.toThrow('1 requests were not answered');
+    socket.destroy();
   });
 });

@@ -51,6 +51,8 @@ export interface HttpServerOptions {
 /** Short beside the second that a refused client is told to wait, since a proxy sends others over the same connection. */
 const HOLD_BACK_MS = 100;
 const BUSY = errorAnswer(serviceBusy());
+/** How often a server that drains looks whether its last answers are taken. */
+const FLUSH_POLL_MS = 20;
 const GRAPHQL_METHODS = 'GET, HEAD, POST, OPTIONS';
 
 export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
@@ -195,6 +197,27 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
     slowReaders.stop();
   }
 
+  /**
+   * Takes no new connection; resolves when none is left. The `close` of an HTTP server would also cut off those who are
+   * between two requests, or have not taken all of their answer.
+   */
+  function stopListening(): Promise<void> {
+    return new Promise((resolve) => void SocketServer.prototype.close.call(server, () => resolve()));
+  }
+
+  /** Answers that are made, and that their clients have not taken all of. */
+  function untaken(): number {
+    let count = 0;
+    for (const socket of sockets) if (socket.writableLength > 0) count += 1;
+    return count;
+  }
+
+  /** For Node a connection is idle once its answer was handed over, however much of it the client has yet to take. */
+  async function closeIdleOnceTaken(deadline: { readonly hasPassed: boolean }): Promise<void> {
+    while (!deadline.hasPassed && untaken() > 0) await delay(FLUSH_POLL_MS);
+    closeIdleConnections();
+  }
+
   /** Those that no request is being answered on. */
   function closeIdleConnections(): void {
     server.closeIdleConnections();
@@ -206,14 +229,17 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
     listen: (address) => listen(server, address),
     async handOver(idleMs, deadlineMs) {
       isDraining = true;
-      // The `close` of an HTTP server would also cut off those who are between two requests.
-      const closed = new Promise<void>((resolve) => SocketServer.prototype.close.call(server, () => resolve()));
+      const closed = stopListening();
       handedOver = closed;
-      const idle = setTimeout(closeIdleConnections, idleMs);
-      const deadline = setTimeout(() => server.closeAllConnections(), deadlineMs);
+      const deadline = { hasPassed: false };
+      const idle = setTimeout(() => void closeIdleOnceTaken(deadline), idleMs);
+      const timer = setTimeout(() => {
+        deadline.hasPassed = true;
+        server.closeAllConnections();
+      }, deadlineMs);
       await closed;
       clearTimeout(idle);
-      clearTimeout(deadline);
+      clearTimeout(timer);
       stopLooking();
     },
     async drain(deadlineMs) {
@@ -226,14 +252,16 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
       }
       if (handedOver === undefined && options.drainGraceMs !== undefined)
         await delay(Math.min(options.drainGraceMs, deadlineMs));
-      const closed = handedOver ?? new Promise<void>((resolve) => server.close(() => resolve()));
-      closeIdleConnections();
+      const closed = handedOver ?? stopListening();
       const rest = Math.max(0, deadlineMs - (performance.now() - startedAt));
       let cutOff = 0;
+      const deadline = { hasPassed: false };
       const timer = setTimeout(() => {
-        cutOff = admission.inFlight();
+        deadline.hasPassed = true;
+        cutOff = admission.inFlight() + untaken();
         server.closeAllConnections();
       }, rest);
+      await closeIdleOnceTaken(deadline);
       await closed;
       clearTimeout(timer);
       stopLooking();
