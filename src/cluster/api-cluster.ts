@@ -190,8 +190,9 @@ export async function startCluster(options: ClusterOptions): Promise<ApiCluster>
           asked.map(async (member) => group.update(member.id, await member.metrics().catch(() => undefined))),
         );
         // Only what the parent alone knows; the worker beside it, where there is one, has a port of its own.
+        const started = await metrics.registry.getSingleMetric('process_start_time_seconds')?.get();
         const own = [await metrics.apiProcesses.get(), await metrics.apiProcessExits.get()];
-        return group.text(own);
+        return group.text([...own, { ...started, aggregator: 'first' }]);
       },
     },
     async reload(processes) {

@@ -17,7 +17,12 @@ export function createGroupMetrics(): GroupMetrics {
 
   return {
     update(process, metrics) {
-      if (Array.isArray(metrics)) latest.set(process, metrics.filter(isRecord));
+      // What says nothing of a group, such as when a process started, is left to `more`.
+      if (Array.isArray(metrics))
+        latest.set(
+          process,
+          metrics.filter(isRecord).filter(({ aggregator }) => aggregator !== 'omit'),
+        );
     },
     ended(process) {
       const last = latest.get(process);

@@ -166,6 +166,7 @@ describe('processes on one port', { timeout: TIMEOUT_MS }, () => {
 
   it('are replaced when one is killed, the others answering, and the whole says what is missing', async () => {
     const [victim, other] = twoOf(api.apiProcesses());
+    const killedAtMs = Date.now();
     process.kill(victim, 'SIGKILL');
     await waitFor('its loss to show', async () => (await readiness(api)).problem === '1 of 2 ready', { everyMs: 20 });
     expect(await readiness(api)).toEqual({ status: 200, problem: '1 of 2 ready' });
@@ -179,6 +180,9 @@ describe('processes on one port', { timeout: TIMEOUT_MS }, () => {
     const page = await (await fetch(`${api.metricsUrl}/metrics`)).text();
     expect(page).toMatch(/^groundswell_api_process_exits_total 1$/m);
     expect(page).toMatch(/^groundswell_api_processes\{state="wanted"\} 2$/m);
+    // The group's own, which a process that was replaced does not change.
+    const [, started] = /^process_start_time_seconds (\d+)$/m.exec(page) ?? [];
+    expect(Number(started)).toBeLessThan(killedAtMs / 1_000 - 1);
   });
 
   it('that end at every start are started later each time, and with none left neither probe says yes', async () => {
