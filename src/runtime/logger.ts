@@ -1,11 +1,16 @@
-import { pino, stdSerializers, type Logger } from 'pino';
+import { pino, stdSerializers, type Logger, type LoggerOptions } from 'pino';
 import { withoutPasswords } from './redact.ts';
 
 export type { Logger } from 'pino';
 
 /** JSON lines on stdout. `error` means that somebody must act. `fields` gives what a line says of where it was written. */
-export function createLogger(level: string, name: string, fields?: () => object): Logger {
-  return pino({
+export function createLogger(
+  level: string,
+  name: string,
+  fields?: () => object,
+  destination?: { write(line: string): void },
+): Logger {
+  const options: LoggerOptions = {
     name,
     level,
     ...(fields === undefined ? {} : { mixin: fields }),
@@ -14,5 +19,6 @@ export function createLogger(level: string, name: string, fields?: () => object)
     hooks: {
       streamWrite: withoutPasswords,
     },
-  });
+  };
+  return destination === undefined ? pino(options) : pino(options, destination);
 }
