@@ -47,13 +47,15 @@ export async function startPrimary(
   return startServer(node, place, { command: join(place.programs, 'postgres'), env: {} });
 }
 
-/** A primary whose data folder `fill` brings, from a backup. */
-export function restorePrimary(node: Placement, config: string, fill: (data: string) => void): Promise<StartedMember> {
+/** A primary whose data folder `fill` brings, from a backup. Its superuser comes through the socket alone, by this URL. */
+export async function restorePrimary(node: Placement, config: string, fill: (data: string) => void) {
   const place = makePlace(node, config);
   mkdirSync(place.data, { mode: 0o700 });
   fill(place.data);
   giveAll(place.data, place.user);
-  return startServer(node, place, { command: join(place.programs, 'postgres'), env: {} });
+  const server = await startServer(node, place, { command: join(place.programs, 'postgres'), env: {} });
+  const password = node.secrets.POSTGRES_PASSWORD;
+  return { ...server, superuserUrl: `postgres://${SUPERUSER}:${password}@localhost/postgres?host=${place.socket}` };
 }
 
 /** A replica, by replica.sh: it clones the primary through its own slot, then follows it. */

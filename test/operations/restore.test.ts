@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync, appendFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { isDeepStrictEqual, promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { claimAddresses, type Addresses } from '../../deploy/stack/addresses.ts';
 import type { Placement } from '../../deploy/stack/member.ts';
 import { newSecrets, type Secrets } from '../../deploy/stack/secrets.ts';
-import { databaseUrl, restorePrimary, startPrimary } from '../../deploy/stack/start-postgres.ts';
+import { databaseUrl, restorePrimary, startPrimary, startReplica } from '../../deploy/stack/start-postgres.ts';
 import { createPostgresRecorder } from '../../src/adapters/postgres/postgres-recorder.ts';
 import { createRecording, entries, interaction } from '../recording/fixture.ts';
 import { requireProgram } from '../servers/programs.ts';
@@ -28,7 +28,7 @@ afterAll(() => addresses.release());
 
 /** The fenced block of the page that begins with this, without its indentation, with our folder for /backup. */
 function block(start: string, backup: string): string {
-  const text = [...PAGE.matchAll(/```(?:ini|sh)\n([\s\S]*?)```/g)]
+  const text = [...PAGE.matchAll(/```(?:ini|sh|sql)\n([\s\S]*?)```/g)]
     .flatMap(([, body = '']) => body.replaceAll(/^ +/gm, ''))
     .find((body) => body.startsWith(start));
   if (text === undefined) throw new Error(`docs/operations.md has no block that begins with ${start}`);
@@ -129,6 +129,10 @@ it('a base backup and the archived WAL bring back a moment between two sets of i
       return row?.['recovering'] === false;
     });
     expect(await counts(url)).toEqual(atTheMoment);
+    const statements = block('ALTER SYSTEM RESET', backup).split(';\n');
+    for (const statement of statements) await query(restored.superuserUrl, statement);
+    const follower: Placement = { ...place(), name: 'postgres-replica-1' };
+    const replica = await startReplica(follower, anew, 'replica_1');
 
     // The queue and clients send again what was recorded before the moment and after it.
     const database = openDatabase(url, { poolSize: 2 });
@@ -137,8 +141,13 @@ it('a base backup and the archived WAL bring back a moment between two sets of i
       const outcome = await recorder.record(entries(...sets.second, ...sets.third));
       expect(outcome).toMatchObject({ recorded: sets.third.length, duplicates: sets.second.length });
       expect(await counts(url)).toEqual(atTheEnd);
+      await waitFor('the replica to have it', async () =>
+        isDeepStrictEqual(await counts(databaseUrl(follower)), atTheEnd),
+      );
+      expect(await query(databaseUrl(follower), 'SELECT pg_is_in_recovery() AS follows')).toEqual([{ follows: true }]);
     } finally {
       await database.close();
+      await replica.stop();
     }
   } finally {
     await restored.stop();
