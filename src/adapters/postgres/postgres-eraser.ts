@@ -1,16 +1,20 @@
 import type { ViewerEraser } from '../../interactions/eraser.ts';
 import { oldestMinute } from './postgres-partitions.ts';
 import type { Database, Queryable } from './prisma-database.ts';
+import { RECORDING_LOCK } from './record-batch-sql.ts';
 
 const CHUNK = 1_000;
 
-/** By functions of the database, since the role of an API may delete nothing itself; each call is a transaction. */
+/** By functions of the database, since the role of an API may delete nothing itself. */
 export function createPostgresEraser(database: Database, now: () => number = Date.now): ViewerEraser {
-  async function inChunks(erase: (client: Queryable) => Promise<{ erased: number }[]>): Promise<number> {
+  /** A transaction each, beside no batch: one would count against rows that are about to go. */
+  async function inChunks(erase: (client: Queryable) => Promise<number>): Promise<number> {
     let all = 0;
     for (;;) {
-      const [row] = await database.primary(erase);
-      const erased = row?.erased ?? 0;
+      const erased = await database.transaction(async (tx) => {
+        await tx.$executeRaw`SELECT pg_advisory_xact_lock(${RECORDING_LOCK})`;
+        return erase(tx);
+      });
       all += erased;
       if (erased < CHUNK) return all;
     }
@@ -19,16 +23,21 @@ export function createPostgresEraser(database: Database, now: () => number = Dat
   return {
     async erase(viewer) {
       const fromMinute = oldestMinute(now());
+      const eraseReactions = async (client: Queryable): Promise<number> => {
+        const [row] = await client.$queryRaw<{ erased: number }[]>`
+          SELECT erase_reactions(${viewer}::uuid, ${CHUNK}::integer, ${fromMinute}::integer) AS erased`;
+        return row?.erased ?? 0;
+      };
       await database.primary((client) => client.$executeRaw`SELECT erase_begin(${viewer}::uuid)`);
-      // All but what is given meanwhile, which the last chunk of interactions takes along.
-      await inChunks(
-        (client) => client.$queryRaw`
-          SELECT erase_reactions(${viewer}::uuid, ${CHUNK}::integer, ${fromMinute}::integer) AS erased`,
-      );
-      const interactions = await inChunks(
-        (client) => client.$queryRaw`
-          SELECT erase_interactions(${viewer}::uuid, ${CHUNK}::integer, ${fromMinute}::integer) AS erased`,
-      );
+      await inChunks(eraseReactions);
+      const interactions = await inChunks(async (client) => {
+        const [row] = await client.$queryRaw<{ erased: number }[]>`
+          SELECT erase_interactions(${viewer}::uuid, ${CHUNK}::integer, ${fromMinute}::integer) AS erased`;
+        const erased = row?.erased ?? 0;
+        // With the last of them, the reactions given meanwhile: one given later has interactions of its own.
+        if (erased < CHUNK) while ((await eraseReactions(client)) === CHUNK);
+        return erased;
+      });
       await database.primary((client) => client.$executeRaw`SELECT erase_rejected(${viewer}::uuid)`);
       return { interactions };
     },
