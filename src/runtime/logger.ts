@@ -1,4 +1,4 @@
-import { pino, stdSerializers, type Logger, type LoggerOptions } from 'pino';
+import { pino, stdSerializers, type Logger } from 'pino';
 import { withoutPasswords } from './redact.ts';
 
 export type { Logger } from 'pino';
@@ -10,15 +10,17 @@ export function createLogger(
   fields?: () => object,
   destination?: { write(line: string): void },
 ): Logger {
-  const options: LoggerOptions = {
-    name,
-    level,
-    ...(fields === undefined ? {} : { mixin: fields }),
-    serializers: { error: stdSerializers.err },
-    // A URL with a password in it may come in an error's text.
-    hooks: {
-      streamWrite: withoutPasswords,
+  return pino(
+    {
+      name,
+      level,
+      ...(fields === undefined ? {} : { mixin: fields }),
+      serializers: { error: stdSerializers.err },
+      // A URL with a password in it may come in an error's text.
+      hooks: {
+        streamWrite: withoutPasswords,
+      },
     },
-  };
-  return destination === undefined ? pino(options) : pino(options, destination);
+    destination,
+  );
 }

@@ -86,7 +86,6 @@ export function createPostgresRecorder(database: Database, now: () => number = D
         const known = recordable.length - row.fresh - row.discarded.length;
         if (known > 0) expectsKnownUntilMs = now() + EXPECTS_KNOWN_MS;
         const reused = await findReused(tx, recordable, row);
-        const discarded = new Set(row.discarded);
         const unfounded = new Set([...row.discarded, ...reused.map(({ interaction }) => interaction?.id)]);
         await dropUnfounded(
           tx,
@@ -99,7 +98,7 @@ export function createPostgresRecorder(database: Database, now: () => number = D
         return {
           recorded: row.fresh,
           duplicates: known - reused.length + sifted.repeating.filter(isOurs).length,
-          discarded: recordable.map(({ entry }) => entry.interaction).filter(({ id }) => discarded.has(id)),
+          discarded: pick(recordable, new Set(row.discarded)).map(({ entry }) => entry.interaction),
           rejected,
           skipped: outboxSeqs.length - taken.size,
         };

@@ -213,8 +213,8 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
   }
 
   /** For Node a connection is idle once its answer was handed over, however much of it the client has yet to take. */
-  async function closeIdleOnceTaken(deadline: { readonly hasPassed: boolean }): Promise<void> {
-    while (!deadline.hasPassed && untaken() > 0) await delay(FLUSH_POLL_MS);
+  async function closeIdleOnceTaken(): Promise<void> {
+    while (untaken() > 0) await delay(FLUSH_POLL_MS);
     closeIdleConnections();
   }
 
@@ -231,15 +231,11 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
       isDraining = true;
       const closed = stopListening();
       handedOver = closed;
-      const deadline = { hasPassed: false };
-      const idle = setTimeout(() => void closeIdleOnceTaken(deadline), idleMs);
-      const timer = setTimeout(() => {
-        deadline.hasPassed = true;
-        server.closeAllConnections();
-      }, deadlineMs);
+      const idle = setTimeout(() => void closeIdleOnceTaken(), idleMs);
+      const deadline = setTimeout(() => server.closeAllConnections(), deadlineMs);
       await closed;
       clearTimeout(idle);
-      clearTimeout(timer);
+      clearTimeout(deadline);
       stopLooking();
     },
     async drain(deadlineMs) {
@@ -255,13 +251,11 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
       const closed = handedOver ?? stopListening();
       const rest = Math.max(0, deadlineMs - (performance.now() - startedAt));
       let cutOff = 0;
-      const deadline = { hasPassed: false };
       const timer = setTimeout(() => {
-        deadline.hasPassed = true;
         cutOff = admission.inFlight() + untaken();
         server.closeAllConnections();
       }, rest);
-      await closeIdleOnceTaken(deadline);
+      await closeIdleOnceTaken();
       await closed;
       clearTimeout(timer);
       stopLooking();
