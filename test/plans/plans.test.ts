@@ -36,7 +36,7 @@ beforeAll(async () => {
     `
     INSERT INTO items (id, title, category, attributes)
       SELECT 'item-' || n, 'x', 'c' || n % 5, jsonb_build_object('about', repeat(md5(n::text), 8)) FROM generate_series(1, ${ITEMS}) n;
-    INSERT INTO hours SELECT key, ${hour} - h * 7 % 700, 'VIEW', 3, 2 FROM items, generate_series(1, 6) h ON CONFLICT DO NOTHING;
+    INSERT INTO hours SELECT key, ${hour} - (key + h * 119) % 700, 'VIEW', 3, 2 FROM items, generate_series(1, 6) h ON CONFLICT DO NOTHING;
     INSERT INTO days SELECT item_key, hour / 24, type, sum(events), sum(people) FROM hours GROUP BY 1, 2, 3;
     INSERT INTO totals SELECT item_key, type, sum(events), sum(people) FROM hours GROUP BY 1, 2;
     INSERT INTO minutes SELECT key, ${hour} * 60 - (key * 7) % 2800, 'VIEW', 3, 2 FROM items;
