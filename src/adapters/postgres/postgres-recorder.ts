@@ -30,11 +30,13 @@ import { Prisma } from '../generated/prisma/client.ts';
 const MAX_AHEAD_MS = 24 * 60 * 60 * 1_000;
 /** Keys of items never change and items are never deleted. About 100 bytes each. */
 const CACHED_ITEM_KEYS = 500_000;
+/** Ids that came again; about 150 bytes each. */
+const CACHED_KNOWN_IDS = 10_000;
 /**
- * What was recorded before comes in runs: after a crash, from a file that was imported already, or, where clients often try again, all
- * the time. Each time that one is met unexpectedly, a batch is made twice and Postgres logs an error.
+ * What was recorded before comes in runs: after a crash, or from a file that was imported already. Met unexpectedly, it makes a batch
+ * twice and Postgres log an error; expected, it makes each batch a tenth dearer.
  */
-const EXPECTS_KNOWN_MS = 60_000;
+const EXPECTS_KNOWN_BATCHES = 20;
 
 /**
  * Records into Postgres through Prisma. A batch is three statements at most, whatever its size; items not met before, new
@@ -44,7 +46,9 @@ export function createPostgresRecorder(database: Database, now: () => number = D
   // By size: `max` would set aside room for all of them at the start, which takes 0.2 s.
   const itemKeys = new LRUCache<string, bigint>({ maxSize: CACHED_ITEM_KEYS, sizeCalculation: () => 1 });
   const partitions = createPartitions(database);
-  let expectsKnownUntilMs = 0;
+  // One client that sends an id over and over would have every batch look for conflicts.
+  const knownIds = new LRUCache<string, true>({ maxSize: CACHED_KNOWN_IDS, sizeCalculation: () => 1 });
+  let expectsKnown = 0;
 
   async function lookUpItems(tx: Queryable, batch: readonly RecordEntry[]): Promise<void> {
     const missing = new Set<string>();
@@ -81,12 +85,20 @@ export function createPostgresRecorder(database: Database, now: () => number = D
         const taken = await takeFromOutbox(tx, outboxSeqs);
         const isOurs = ({ outboxSeq }: Pick<RecordEntry, 'outboxSeq'>): boolean =>
           outboxSeq === null || taken.has(outboxSeq);
-        const recordable = keyed.filter(({ entry }) => isOurs(entry));
+        const ours = keyed.filter(({ entry }) => isOurs(entry));
+        const again = await findRecorded(tx, pick(ours, knownIds));
+        const recordable = ours.filter(({ entry }) => !again.ids.has(entry.interaction.id));
         const row = await recordRows(tx, recordable, { oldestMinute: oldestMinute(now()), mayBeKnown });
-        const known = recordable.length - row.fresh - row.discarded.length;
-        if (known > 0) expectsKnownUntilMs = now() + EXPECTS_KNOWN_MS;
-        const reused = await findReused(tx, recordable, row);
-        const unfounded = new Set([...row.discarded, ...reused.map(({ interaction }) => interaction?.id)]);
+        const known = [...row.repeated, ...row.reused, ...row.unseen];
+        expectsKnown = known.length > 0 ? EXPECTS_KNOWN_BATCHES : Math.max(0, expectsKnown - 1);
+        for (const id of known) knownIds.set(id, true);
+        // Another transaction has recorded these meanwhile: only a statement of its own sees for whom.
+        const meanwhile = await findRecorded(tx, pick(recordable, new Set(row.unseen)));
+        const reusedIds = new Set([...again.reused, ...row.reused, ...meanwhile.reused]);
+        const reused = pick(ours, reusedIds).map(({ entry }) =>
+          rejection(entry, 'ID_REUSED', 'recorded before with another viewer, item or type'),
+        );
+        const unfounded = new Set([...row.discarded, ...reusedIds]);
         await dropUnfounded(
           tx,
           recordable.filter(
@@ -97,14 +109,14 @@ export function createPostgresRecorder(database: Database, now: () => number = D
         await keepRejected(tx, rejected);
         return {
           recorded: row.fresh,
-          duplicates: known - reused.length + sifted.repeating.filter(isOurs).length,
+          duplicates: again.ids.size + known.length - reused.length + sifted.repeating.filter(isOurs).length,
           discarded: pick(recordable, new Set(row.discarded)).map(({ entry }) => entry.interaction),
           rejected,
           skipped: outboxSeqs.length - taken.size,
         };
       });
     try {
-      return await attempt(now() < expectsKnownUntilMs);
+      return await attempt(expectsKnown > 0);
     } catch (error) {
       if (!isUniqueViolation(error)) throw error;
       return attempt(true);
@@ -189,7 +201,7 @@ async function recordRows(
 ): Promise<RecordedRow> {
   // Also for an empty batch: what is rejected beside it must not slip past an erasure.
   await tx.$executeRaw(lockReactionsSql(batch));
-  if (batch.length === 0) return { fresh: 0, discarded: [], reused: [], unseen: [] };
+  if (batch.length === 0) return { fresh: 0, discarded: [], repeated: [], reused: [], unseen: [] };
   const [row] = await tx.$queryRaw<RecordedRow[]>(recordBatchSql(batch, options));
   if (row === undefined) throw new Error('recording gave no row');
   return row;
@@ -199,36 +211,34 @@ async function dropUnfounded(tx: Queryable, batch: readonly KeyedEntry[]): Promi
   if (batch.length > 0) await tx.$executeRaw(dropUnfoundedReactionsSql(batch));
 }
 
-/** Of a batch just recorded, those whose id was recorded before for somebody or something else. */
-async function findReused(
-  tx: Queryable,
-  recordable: readonly KeyedEntry[],
-  { reused, unseen }: RecordedRow,
-): Promise<RejectedEntry[]> {
-  const ids = new Set([...reused, ...(await findReusedAmong(tx, pick(recordable, new Set(unseen))))]);
-  return pick(recordable, ids).map(({ entry }) =>
-    rejection(entry, 'ID_REUSED', 'recorded before with another viewer, item or type'),
-  );
-}
-
-function pick(batch: readonly KeyedEntry[], ids: ReadonlySet<string>): readonly KeyedEntry[] {
+function pick(
+  batch: readonly KeyedEntry[],
+  ids: { readonly size: number; has(id: string): boolean },
+): readonly KeyedEntry[] {
   return ids.size === 0 ? [] : batch.filter(({ entry }) => ids.has(entry.interaction.id));
 }
 
-async function findReusedAmong(tx: Queryable, batch: readonly KeyedEntry[]): Promise<string[]> {
-  if (batch.length === 0) return [];
+interface RecordedBefore {
+  readonly ids: ReadonlySet<string>;
+  /** Those of them that are recorded for somebody or something else. */
+  readonly reused: readonly string[];
+}
+
+async function findRecorded(tx: Queryable, batch: readonly KeyedEntry[]): Promise<RecordedBefore> {
+  if (batch.length === 0) return { ids: new Set(), reused: [] };
   const rows = batch.map(({ entry }) => entry.interaction);
-  const reused = await tx.$queryRaw<{ id: string }[]>(Prisma.sql`
-    SELECT input.id::text FROM unnest(
+  const found = await tx.$queryRaw<{ id: string; same: boolean }[]>(Prisma.sql`
+    SELECT input.id::text,
+      (i.viewer, i.item_key, i.type, i.retraction) = (input.viewer, input.item_key, input.type, input.retraction) AS same
+    FROM unnest(
       ${rows.map((row) => row.id)}::uuid[],
       ${rows.map((row) => row.viewer)}::uuid[],
       ${batch.map(({ itemKey }) => itemKey)}::bigint[],
       ${rows.map((row) => row.type)}::interaction_type[],
       ${rows.map((row) => row.retraction)}::boolean[]
     ) AS input (id, viewer, item_key, type, retraction)
-    JOIN interactions i ON i.id = input.id
-    WHERE (i.viewer, i.item_key, i.type, i.retraction) <> (input.viewer, input.item_key, input.type, input.retraction)`);
-  return reused.map(({ id }) => id);
+    JOIN interactions i ON i.id = input.id`);
+  return { ids: new Set(found.map(({ id }) => id)), reused: found.filter(({ same }) => !same).map(({ id }) => id) };
 }
 
 /** Once per body: a message that comes again after a crash is not kept twice; nothing of a person erased since they sent it. */

@@ -85,6 +85,8 @@ export interface RecordedRow {
   readonly fresh: number;
   /** Ids of people who were erased. */
   readonly discarded: string[];
+  /** Ids recorded before, as they are. */
+  readonly repeated: string[];
   /** Ids recorded before, for somebody or something else. */
   readonly reused: string[];
   /** Ids that another transaction has recorded meanwhile: only the next statement sees for whom. */
@@ -175,6 +177,7 @@ export function recordBatchSql(
     SELECT ${PLAN_KEPT}
       (SELECT count(*) FROM fresh)::integer AS fresh,
       ARRAY(SELECT id::text FROM input WHERE erased) AS discarded,
+      ARRAY(SELECT id::text FROM known WHERE seen AND same) AS repeated,
       ARRAY(SELECT id::text FROM known WHERE seen AND NOT same) AS reused,
       ARRAY(SELECT id::text FROM known WHERE NOT seen) AS unseen`;
 }
