@@ -88,28 +88,28 @@ export function createPostgresRecorder(database: Database, now: () => number = D
         const ours = keyed.filter(({ entry }) => isOurs(entry));
         const again = await findRecorded(tx, pick(ours, knownIds));
         const recordable = ours.filter(({ entry }) => !again.ids.has(entry.interaction.id));
+        // Also for an empty batch: what is rejected beside it must not slip past an erasure.
+        await tx.$executeRaw(lockReactionsSql(recordable));
+        const foreseen = [...before, ...sifted.contradicting, ...unknown]
+          .filter(isOurs)
+          .concat(rejectReused(ours, again.reused));
+        // Before the rollups, whose rows other workers wait for.
+        await keepRejected(tx, foreseen);
         const row = await recordRows(tx, recordable, { oldestMinute: oldestMinute(now()), mayBeKnown });
         const known = [...row.repeated, ...row.reused, ...row.unseen];
         expectsKnown = known.length > 0 ? EXPECTS_KNOWN_BATCHES : Math.max(0, expectsKnown - 1);
         for (const id of known) knownIds.set(id, true);
         // Another transaction has recorded these meanwhile: only a statement of its own sees for whom.
         const meanwhile = await findRecorded(tx, pick(recordable, new Set(row.unseen)));
-        const reusedIds = new Set([...again.reused, ...row.reused, ...meanwhile.reused]);
-        const reused = pick(ours, reusedIds).map(({ entry }) =>
-          rejection(entry, 'ID_REUSED', 'recorded before with another viewer, item or type'),
-        );
-        const unfounded = new Set([...row.discarded, ...reusedIds]);
-        await dropUnfounded(
-          tx,
-          recordable.filter(
-            ({ entry: { interaction } }) => isReactionType(interaction.type) && unfounded.has(interaction.id),
-          ),
-        );
-        const rejected = [...before, ...sifted.contradicting, ...unknown].filter(isOurs).concat(reused);
-        await keepRejected(tx, rejected);
+        const reusedIds = [...row.reused, ...meanwhile.reused];
+        await dropUnfounded(tx, pick(recordable, new Set([...row.discarded, ...reusedIds])));
+        const reused = rejectReused(recordable, reusedIds);
+        await keepRejected(tx, reused);
+        const rejected = [...foreseen, ...reused];
+        const effective = row.fresh + row.discarded.length + again.reused.length + reused.length;
         return {
           recorded: row.fresh,
-          duplicates: again.ids.size + known.length - reused.length + sifted.repeating.filter(isOurs).length,
+          duplicates: ours.length - effective + sifted.repeating.filter(isOurs).length,
           discarded: pick(recordable, new Set(row.discarded)).map(({ entry }) => entry.interaction),
           rejected,
           skipped: outboxSeqs.length - taken.size,
@@ -199,8 +199,6 @@ async function recordRows(
   batch: readonly KeyedEntry[],
   options: Parameters<typeof recordBatchSql>[1],
 ): Promise<RecordedRow> {
-  // Also for an empty batch: what is rejected beside it must not slip past an erasure.
-  await tx.$executeRaw(lockReactionsSql(batch));
   if (batch.length === 0) return { fresh: 0, discarded: [], repeated: [], reused: [], unseen: [] };
   const [row] = await tx.$queryRaw<RecordedRow[]>(recordBatchSql(batch, options));
   if (row === undefined) throw new Error('recording gave no row');
@@ -208,7 +206,14 @@ async function recordRows(
 }
 
 async function dropUnfounded(tx: Queryable, batch: readonly KeyedEntry[]): Promise<void> {
-  if (batch.length > 0) await tx.$executeRaw(dropUnfoundedReactionsSql(batch));
+  const reactions = batch.filter(({ entry }) => isReactionType(entry.interaction.type));
+  if (reactions.length > 0) await tx.$executeRaw(dropUnfoundedReactionsSql(reactions));
+}
+
+function rejectReused(batch: readonly KeyedEntry[], ids: readonly string[]): RejectedEntry[] {
+  return pick(batch, new Set(ids)).map(({ entry }) =>
+    rejection(entry, 'ID_REUSED', 'recorded before with another viewer, item or type'),
+  );
 }
 
 function pick(
