@@ -6,7 +6,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import { keepConnected } from './rabbitmq-link.ts';
 import { MAX_BODIES_PER_PACK, unpack } from './rabbitmq-packs.ts';
 import { layoutOf } from './rabbitmq-partitions.ts';
-import { createSubscription, isBeingCancelled, unacknowledged } from './rabbitmq-subscription.ts';
+import { createSubscription, isBeingCancelled, unacknowledged, type Subscription } from './rabbitmq-subscription.ts';
 import { leftoverPartitions } from './rabbitmq-leftovers.ts';
 import {
   acknowledge,
@@ -22,6 +22,8 @@ import { declareTopology, onScratchChannel } from './rabbitmq-topology.ts';
 
 const CANCEL_DEADLINE_MS = 1_000;
 const DECLARE_DEADLINE_MS = 2_000;
+/** Of the consumer that is served in place of one being cancelled: more than come meanwhile, and soon used up. */
+const NARROW_PREFETCH = 8;
 
 export interface RabbitmqSourceOptions {
   readonly urls: readonly string[];
@@ -53,7 +55,7 @@ interface Hands {
 interface Consumer {
   readonly connection: ChannelModel;
   readonly hands: Hands;
-  readonly subscriptions: readonly OpenSubscription[];
+  readonly subscriptions: OpenSubscription[];
   readonly sharing: PartitionSharing;
   activations: number;
 }
@@ -91,16 +93,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       ...leftovers.map((name) => createSubscription(name, 'leftover')),
     ];
     const prefetch = Math.max(1, Math.floor(maxMessages / queues.length));
-    const subscriptions = await Promise.all(
-      queues.map((queue) =>
-        openSubscription(queue, {
-          connection,
-          prefetch,
-          logger,
-          onBroken: (reason) => link?.reset(connection, reason),
-        }),
-      ),
-    );
+    const subscriptions = await Promise.all(queues.map((queue) => open(queue, connection, prefetch)));
     if (stopped) return;
     const current: Consumer = {
       connection,
@@ -120,16 +113,23 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     }
   }
 
+  function open(queue: Subscription, connection: ChannelModel, prefetch: number): Promise<OpenSubscription> {
+    const onBroken = (reason: string): void => link?.reset(connection, reason);
+    return openSubscription(queue, { connection, prefetch, logger, onBroken });
+  }
+
   async function subscribe(subscription: OpenSubscription, current: Consumer): Promise<void> {
     subscription.activeSince = null;
-    const { consumerTag } = await subscription.channel.consume(subscription.queue, (message) => {
+    const onMessage = (message: Message | null): void => {
       if (message === null)
         return link?.reset(current.connection, 'the consumer was cancelled: the queue is gone or has moved');
       // These stay unsettled, and go back when the channel closes.
       if (isClosed) return;
       if (subscription.isPartition && isBeingCancelled(subscription)) return void subscription.late.push(message);
       handOut(message, subscription, current);
-    });
+    };
+    const { priority } = subscription;
+    const { consumerTag } = await subscription.channel.consume(subscription.queue, onMessage, { priority });
     subscription.tag = consumerTag;
   }
 
@@ -163,14 +163,20 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     if (!stopped && consumer === current) await subscribe(subscription, current);
   }
 
+  /**
+   * Where messages of the single queue come too seldom to use up the prefetch, another consumer is served in place of this one while it
+   * is being cancelled. It may hold few, which are used up the sooner, and is left in the same way.
+   */
   async function leave(subscription: OpenSubscription, current: Consumer, withinMs: number): Promise<void> {
-    const { tag, channel } = subscription;
+    const { tag, channel, queue, priority, prefetch } = subscription;
     if (tag === undefined) return;
+    const sinceMs = performance.now();
     const held: Message[] = [];
     subscription.held = held;
+    let narrower: OpenSubscription | undefined;
     try {
       await runDry(subscription, {
-        prefetch: subscription.prefetch,
+        prefetch,
         withinMs,
         allSent: () =>
           passThroughLog(subscription, (message) => {
@@ -180,6 +186,12 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
         isOver: () => consumer !== current,
       });
       if (consumer !== current) return;
+      if (subscription.isShared && unacknowledged(subscription) < prefetch && prefetch > 1) {
+        const sooner = createSubscription(queue, 'single', priority + 1);
+        narrower = await open(sooner, current.connection, prefetch > NARROW_PREFETCH ? NARROW_PREFETCH : 1);
+        current.subscriptions.push(narrower);
+        await subscribe(narrower, current);
+      }
       subscription.tag = undefined;
       await channel.cancel(tag);
       // Any sooner it would come straight back. When all are left it stays unsettled until the channel closes.
@@ -189,6 +201,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       // Once it is cancelled, or they would make room for more.
       acknowledge(subscription, held);
     }
+    if (narrower !== undefined) await leave(narrower, current, Math.max(0, withinMs - (performance.now() - sinceMs)));
   }
 
   /** Calls `work` for each that is of this connection and whose message is not settled. */
@@ -268,7 +281,8 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       try {
         const counting = onScratchChannel(connection, async (channel) => {
           let depth = 0;
-          for (const { queue } of subscriptions) depth += (await channel.checkQueue(queue)).messageCount;
+          for (const queue of new Set(subscriptions.map((one) => one.queue)))
+            depth += (await channel.checkQueue(queue)).messageCount;
           return depth;
         });
         return { depth: await withDeadline(counting, DECLARE_DEADLINE_MS, 'RabbitMQ'), oldest: null };

@@ -7,6 +7,8 @@ export interface Subscription {
   readonly isPartition: boolean;
   /** All its consumers are served at once: it is the single queue. */
   readonly isShared: boolean;
+  /** The broker serves those of a higher one first, as long as their prefetch lasts. */
+  readonly priority: number;
   /** Of its consumer, from the broker's answer until that is being cancelled. */
   tag: string | undefined;
   /** Messages handed out and not settled. */
@@ -25,11 +27,16 @@ export interface Subscription {
   readonly late: Message[];
 }
 
-export function createSubscription(queue: string, kind: 'single' | 'partition' | 'leftover'): Subscription {
+export function createSubscription(
+  queue: string,
+  kind: 'single' | 'partition' | 'leftover',
+  priority = 0,
+): Subscription {
   return {
     queue,
     isPartition: kind === 'partition',
     isShared: kind === 'single',
+    priority,
     tag: undefined,
     inHand: 0,
     activeSince: null,

@@ -183,6 +183,42 @@ describe('RabbitMQ', () => {
     });
   }
 
+  it('is left amid a trickle only once a consumer has used up its prefetch, and nothing is redelivered', async () => {
+    const { url, queue: queueName } = testQueue();
+    const source = createRabbitmqSource({ urls: [url], queueName, prefetch: 8_000, logger });
+    ends.push(() => source.close());
+    let taken = 0;
+    await source.start((delivery) => {
+      taken += 1;
+      source.ack([delivery]);
+    }, ignore);
+    await waitFor('the source', () => source.ready());
+    const broker = await connect(url);
+    ends.push(() => broker.close());
+    const channel = await broker.createConfirmChannel();
+    let sent = 0;
+    const trickle = setInterval(() => {
+      channel.sendToQueue(queueName, Buffer.from(`message ${sent}`));
+      sent += 1;
+    }, 25);
+    ends.push(async () => clearInterval(trickle));
+    await waitFor('the trickle', () => taken > 5);
+    const takenBefore = taken;
+    await source.stop(10_000);
+    // A tenth of a second is enough to see that so few do not use up what a worker takes at a time.
+    expect(taken - takenBefore).toBeGreaterThanOrEqual(8);
+    await source.close();
+    clearInterval(trickle);
+    await channel.waitForConfirms();
+
+    const left: boolean[] = [];
+    const onMessage = (message: ConsumeMessage | null): void =>
+      void (message !== null && left.push(message.fields.redelivered));
+    await channel.consume(queueName, onMessage, { noAck: true });
+    await waitFor('every message', () => taken + left.length >= sent);
+    expect(left.filter((redelivered) => redelivered)).toEqual([]);
+  });
+
   it('brings each body its own trace, though they share a message', async () => {
     const { url, queue: queueName } = testQueue();
     const queue = await publisher({ urls: [url], queueName, deadlineMs: 20_000 });
