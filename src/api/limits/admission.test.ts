@@ -46,6 +46,14 @@ it('who waits holds no place, and has it again afterwards', async () => {
   expect(admission.inFlight()).toBe(100);
 });
 
+it('a request that waits for several things at once holds one place', async () => {
+  const [ticket = newTicket()] = enter(1);
+  await Promise.all([admission.pause(ticket, Promise.resolve()), admission.pause(ticket, Promise.resolve())]);
+  expect(admission.inFlight()).toBe(1);
+  admission.leave(ticket);
+  expect(admission.inFlight()).toBe(0);
+});
+
 it('who is answered while it waits takes no place any more', async () => {
   const [ticket = newTicket()] = enter(1);
   let arrive: () => void = () => undefined;

@@ -119,7 +119,8 @@ export function createAdmission({ maxInFlight, maxLagMs }: AdmissionOptions): Ad
       try {
         return await work;
       } finally {
-        if (!ticket.isOver) begin(ticket);
+        // Of several waits of one request the first to end has taken the place again.
+        if (!ticket.isOver && ticket.enteredAtMs === 0) begin(ticket);
       }
     },
     isStorm: () => refusals + refusalsBefore > STORM_REFUSALS,
