@@ -5,6 +5,8 @@ import {
   ApolloServerPluginSchemaReportingDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
+import type { DocumentNode } from 'graphql';
+import { LRUCache } from 'lru-cache';
 import type { TextCache } from '../../cache/cache.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
@@ -29,6 +31,22 @@ export interface ApolloServerSettings {
   readonly plugins?: readonly ApolloServerPlugin<ApiContext>[];
 }
 
+/** Characters of texts and of their documents, as JSON. */
+const MAX_DOCUMENT_CHARACTERS = 30 * 1024 * 1024;
+
+/** Apollo's own counts the document alone, without the text that is its key here and that each of its nodes leads to. */
+function createDocumentStore() {
+  const documents = new LRUCache<string, DocumentNode>({
+    maxSize: MAX_DOCUMENT_CHARACTERS,
+    sizeCalculation: (document, text) => JSON.stringify(document).length + text.length,
+  });
+  return {
+    get: async (text: string) => documents.get(text),
+    set: async (text: string, document: DocumentNode) => void documents.set(text, document),
+    delete: async (text: string) => documents.delete(text),
+  };
+}
+
 /**
  * GraphQL over the use-cases in its context; not started. Texts of persisted queries are resolved before it, and identity
  * comes in the context: see createContext.
@@ -43,6 +61,9 @@ export function createApolloServer(settings: ApolloServerSettings): ApolloServer
     hideSchemaDetailsFromClientErrors: production,
     includeStacktraceInErrorResponses: false,
     formatError: createFormatError(logger, production),
+    documentStore: createDocumentStore(),
+    // Each names the whole value that it is about.
+    executionOptions: { maxCoercionErrors: 5 },
     logger,
     nodeEnv: production ? 'production' : 'development',
     persistedQueries: { cache: UNHASHED_TEXTS },

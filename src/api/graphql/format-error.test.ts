@@ -22,6 +22,21 @@ it('in production nothing hints at the schema', () => {
   });
 });
 
+it('what clients sent is cut, in time that grows with its length', () => {
+  const startedAtMs = performance.now();
+  const answer = format(`Expected Name, found String "${'Did you mean '.repeat(80_000)}".`, { code: 'BAD_USER_INPUT' });
+  expect(performance.now() - startedAtMs).toBeLessThan(1_000);
+  expect(JSON.stringify(answer).length).toBeLessThan(1_000);
+});
+
+it('more bad values than are named are the fault of the client', () => {
+  const message = 'Too many errors processing variables, error limit reached. Execution aborted.';
+  expect(format(message, { code: 'INTERNAL_SERVER_ERROR' })).toEqual({
+    message,
+    extensions: { code: 'BAD_USER_INPUT' },
+  });
+});
+
 it('a mutation by GET is METHOD_NOT_ALLOWED', () => {
   const message = 'GET requests only support query operations, not mutation operations';
   expect(format(message, { code: 'BAD_REQUEST' })).toEqual({ message, extensions: { code: 'METHOD_NOT_ALLOWED' } });

@@ -7,12 +7,15 @@ import { traceFieldsOf } from './operation-trace.ts';
 export type FormatError = (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
 
 const RETRY_AFTER_SECONDS = 1;
+/** Longer than any message of ours. */
+const MAX_MESSAGE = 500;
+/** How graphql-js ends a message that names what it knows. */
+const HINT = ' Did you mean ';
 
 /** What clients see of a fault: a code of the contract and a message without internals; the rest goes to the log. */
 export function createFormatError(logger: Logger, production: boolean): FormatError {
   return (given, error) => {
-    // Apollo hides them in validation, not where variables are read.
-    const formatted = production ? { ...given, message: given.message.replace(/ ?Did you mean [^?]*\?/g, '') } : given;
+    const formatted = { ...given, message: shown(given.message, production) };
     const cause = unwrapResolverError(error);
     if (cause instanceof PublicError) {
       const { code, message, retryAfterSeconds } = cause;
@@ -37,6 +40,9 @@ export function createFormatError(logger: Logger, production: boolean): FormatEr
     if (typeof code === 'string' && code !== 'INTERNAL_SERVER_ERROR') {
       return { ...formatted, extensions: extensionsOf(code, undefined) };
     }
+    if (cause instanceof GraphQLError && cause.message.startsWith('Too many errors processing variables')) {
+      return { ...formatted, extensions: extensionsOf('BAD_USER_INPUT', undefined) };
+    }
     // Such as null in a nullable variable with a default: valid, so graphql-js finds out only when the field is executed.
     if (cause instanceof GraphQLError && cause.nodes?.some(isValueNode) === true) {
       return { ...formatted, extensions: extensionsOf('BAD_USER_INPUT', undefined) };
@@ -48,6 +54,13 @@ export function createFormatError(logger: Logger, production: boolean): FormatEr
       extensions: extensionsOf('INTERNAL_SERVER_ERROR', undefined),
     };
   };
+}
+
+/** graphql-js repeats what clients sent, whatever its length, and Apollo leaves the hints in where variables are read. */
+function shown(message: string, production: boolean): string {
+  const text = message.slice(0, MAX_MESSAGE);
+  const hint = production ? text.lastIndexOf(HINT) : -1;
+  return hint < 0 ? text : text.slice(0, hint);
 }
 
 function extensionsOf(code: string, retryAfterSeconds: number | undefined): Record<string, unknown> {

@@ -9,6 +9,14 @@ beforeEach(async () => {
 });
 afterEach(() => api[Symbol.asyncDispose]());
 
+it('more bad values in variables than are named are the fault of the client', async () => {
+  const query = 'query ($ids: [ID!]!) { items(ids: $ids) { id } }';
+  const { errors, status } = await api.ask(query, { variables: { ids: Array.from({ length: 60 }, () => true) } });
+  expect(status).toBe(400);
+  expect(errors).toHaveLength(6);
+  expect(new Set(errors.map(({ code }) => code))).toEqual(new Set(['BAD_USER_INPUT']));
+});
+
 describe('popularItems with `includes`', () => {
   const ASK = `query ($includes: [ID!], $ranking: String! = "popular") { popularItems(includes: $includes, ranking: $ranking) {
     nodes { item { id counts(window: DAY) { count } } counts { count } } } }`;

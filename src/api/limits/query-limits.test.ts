@@ -113,6 +113,7 @@ describe('over HTTP', () => {
     // A property that every object has, where graphql-depth-limit keeps operations by name.
     ['an operation called __proto__', 'query __proto__ { hello }'],
     ['31 aliases', `{ node { ${repeat(31, (i) => `a${i}: name`)} } }`],
+    ['131,073 characters', `{ hello } #${' '.repeat(131_062)}`],
     ['2,001 tokens', `{ ${repeat(1_999, () => 'hello')} }`],
   ])('%s get 400 GRAPHQL_VALIDATION_FAILED', async (_, query) => {
     await using api = await startTransport();
@@ -143,6 +144,11 @@ describe('over HTTP', () => {
     const { errors }: { errors: { message: string }[] } = JSON.parse(await response.text());
     expect(errors).toHaveLength(11);
     expect(errors.at(-1)?.message).toContain('Too many validation errors');
+  });
+
+  it('131,072 characters are answered', async () => {
+    await using api = await startTransport();
+    expect((await api.post({ query: `{ hello } #${' '.repeat(131_061)}` })).status).toBe(200);
   });
 
   it('10 levels are answered', async () => {

@@ -5,6 +5,8 @@ import { createCostRule } from './cost-rule.ts';
 import { checkDocumentBounds, tooMany } from './document-bounds.ts';
 
 const MAX_TOKENS = 2_000;
+/** Blanks and comments are no tokens. */
+const MAX_CHARACTERS = 131_072;
 const MAX_DEPTH = 10;
 /** A page of 100 with every field of its items costs about 5,000. */
 const MAX_COST = 20_000;
@@ -47,6 +49,7 @@ export function createDocumentCheck(): DocumentCheck {
   return {
     check(source) {
       if (passed.get(source) !== undefined) return null;
+      if (source.length > MAX_CHARACTERS) return tooMany('characters', MAX_CHARACTERS);
       let document;
       try {
         document = parse(source, { maxTokens: MAX_TOKENS, noLocation: true });
