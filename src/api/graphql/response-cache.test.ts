@@ -39,6 +39,12 @@ describe('a public answer', () => {
     expect(stored()).toBe(5);
   });
 
+  it('is not that of null for a number that JSON cannot write', async () => {
+    const nothing = await api.ask(PAGE, { variables: { category: null } });
+    const tooLarge = await api.ask(PAGE, { variables: { category: Infinity } });
+    expect([nothing.errors, tooLarge.errors.map(({ code }) => code)]).toEqual([[], ['BAD_USER_INPUT']]);
+  });
+
   it('differs by a variable of any name', async () => {
     const query = 'query ($__proto__: ID!) { item(id: $__proto__) { id } }';
     const a = await api.ask(query, { variables: { ['__proto__']: 'a' } });

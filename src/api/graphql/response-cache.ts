@@ -118,8 +118,14 @@ function keyOf(
   // Nothing inherited: `__proto__` may be the name of a variable.
   const used: Record<string, unknown> = { __proto__: null };
   for (const name of known.variables) if (variables[name] !== undefined) used[name] = variables[name];
-  const text = JSON.stringify(used);
+  const plain = JSON.stringify(used);
+  // Of 1e400 JSON reads Infinity, and writes null.
+  const text = plain.includes('null') ? JSON.stringify(used, markInfinite) : plain;
   return `${known.hash}:${generation}:${text.length > MAX_PLAIN_VARIABLES ? sha256(text) : text}`;
+}
+
+function markInfinite(_name: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isFinite(value) ? { '': String(value) } : value;
 }
 
 function sha256(text: string): string {
