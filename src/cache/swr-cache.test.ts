@@ -33,13 +33,18 @@ beforeEach(() => {
 });
 
 it('holds no more than its size, by what each takes', async () => {
-  const sized = createSwrCache<string>({ maxSize: 10, sizeOf: (value) => value.length, freshMs: 500, staleMs: 500 });
-  for (const key of ['a', 'b', 'c']) await sized.get(key, async () => '1234');
+  const sized = createSwrCache<string>({
+    maxSize: 10,
+    sizeOf: (value, key) => key.length + value.length,
+    freshMs: 500,
+    staleMs: 500,
+  });
+  for (const key of ['a', 'b', 'c']) await sized.get(key, async () => '123');
   const again = async (key: string): Promise<boolean> => {
     let loaded = false;
     await sized.get(key, async () => {
       loaded = true;
-      return '1234';
+      return '123';
     });
     return loaded;
   };

@@ -19,7 +19,7 @@ export interface SwrCacheOptions<V> {
   /** Of all values together, at most. */
   readonly maxSize: number;
   /** A whole number above zero; 1 for each when left out. */
-  readonly sizeOf?: (value: V) => number;
+  readonly sizeOf?: (value: V, key: string) => number;
   /** For how long a value is served as it is. */
   readonly freshMs: number;
   /** For how long after that it is still served while one load replaces it. */
@@ -65,7 +65,7 @@ export function createSwrCache<V>(options: SwrCacheOptions<V>): SwrCache<V> {
   const { sizeOf = () => 1 } = options;
   const entries = new LRUCache<string, Entry<V>>({
     maxSize: options.maxSize,
-    sizeCalculation: ({ value }) => sizeOf(value),
+    sizeCalculation: ({ value }, key) => sizeOf(value, key),
   });
   const flight = createSingleFlight<Entry<V>>();
 

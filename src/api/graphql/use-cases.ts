@@ -42,9 +42,11 @@ const FOLLOW_INTERVAL_MS = 250;
 const MAX_STALE_MS = 500;
 /** Of all lists together; a sum has up to a thousand. */
 const MAX_CACHED_ROWS = 200_000;
+/** A key that is longer counts as several rows. */
+const ROW_CHARACTERS = 100;
 /** Of all items together, some 60 MB of memory. */
 const MAX_CACHED_CHARACTERS = 20 * 1024 * 1024;
-/** What an item without attributes takes, about. */
+/** What an item takes beside its texts, about. */
 const ITEM_CHARACTERS = 256;
 const MAX_CACHED_COUNTS = 50_000;
 const SUMS_AT_ONCE = 2;
@@ -64,7 +66,7 @@ export function createUseCases(options: UseCasesOptions): RunningUseCases {
     shared: lookups.labels('shared'),
   };
 
-  function dataCache<V>(maxSize: number, sizeOf: (value: V) => number = () => 1): SwrCache<V> {
+  function dataCache<V>(maxSize: number, sizeOf: (value: V, key: string) => number = () => 1): SwrCache<V> {
     return createSwrCache({
       maxSize,
       sizeOf,
@@ -93,7 +95,7 @@ export function createUseCases(options: UseCasesOptions): RunningUseCases {
         reader,
         rankings,
         follower,
-        rowsCache: dataCache(MAX_CACHED_ROWS, (rows) => 1 + (rows?.items.length ?? 0)),
+        rowsCache: dataCache(MAX_CACHED_ROWS, (rows, key) => rowsOf(key) + (rows?.items.length ?? 0)),
         countsCache: dataCache(MAX_CACHED_COUNTS),
         slots: createSumSlots({
           slots: SUMS_AT_ONCE,
@@ -112,6 +114,10 @@ export function createUseCases(options: UseCasesOptions): RunningUseCases {
   };
 }
 
-function charactersOf(item: Item | null): number {
-  return ITEM_CHARACTERS + (item === null || item.attributes === null ? 0 : JSON.stringify(item.attributes).length);
+function rowsOf(key: string): number {
+  return Math.ceil(key.length / ROW_CHARACTERS);
+}
+
+function charactersOf(item: Item | null, key: string): number {
+  return ITEM_CHARACTERS + key.length + (item === null ? 0 : JSON.stringify(item).length);
 }
