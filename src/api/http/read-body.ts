@@ -11,6 +11,9 @@ const DECODERS: Readonly<Record<string, (() => Transform) | undefined>> = {
   br: createBrotliDecompress,
 };
 
+/** There is always room for so much of a body: those that send slowly would take it from everybody. */
+const SMALL_BYTES = 16_384;
+
 /** Bodies of which a part is here, of all requests together. */
 export interface Incoming {
   bytes: number;
@@ -68,6 +71,8 @@ function collect(
       if (decoder !== null) {
         request.unpipe(decoder);
         decoder.destroy();
+        // The rest of it is thrown away, or the next request on the connection is never read.
+        request.resume();
       }
       reject(error);
     };
@@ -77,7 +82,7 @@ function collect(
       incoming.bytes += chunk.length;
       chunks.push(chunk);
       if (size > maxBytes) fail(tooLarge(maxBytes));
-      else if (incoming.bytes > incoming.maxBytes) {
+      else if (incoming.bytes > incoming.maxBytes && size > SMALL_BYTES) {
         incoming.onFull();
         fail(serviceBusy());
       }
