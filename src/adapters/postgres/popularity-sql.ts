@@ -53,10 +53,12 @@ export function windowRowsSql(window: PopularityWindow, buckets: Buckets, among:
     return union([rows('totals', Prisma.sql`true`), rows('hours', Prisma.sql`hour > ${buckets.hour}`, -1)]);
   }
   const { days, hours } = partsOf(span === undefined ? 0 : buckets.hour - span + 1, buckets);
-  return union([
+  const parts = [
     ...(days.from < days.to ? [rows('days', Prisma.sql`day BETWEEN ${days.from} AND ${days.to - 1}`)] : []),
     ...hours.map(({ from, to, sign }) => rows('hours', Prisma.sql`hour BETWEEN ${from} AND ${to - 1}`, sign)),
-  ]);
+  ];
+  // All that was before 1970 may be no hour at all.
+  return union(parts.length > 0 ? parts : [rows('days', Prisma.sql`false`)]);
 }
 
 /**
