@@ -333,6 +333,26 @@ export function describeRecorder(name: string, server: () => Promise<TestDatabas
       expect(await recording.recorder.record(entries(back))).toMatchObject({ recorded: 1, discarded: [] });
     });
 
+    test('what comes again between the steps of an erasure takes nothing from others', async () => {
+      await using recording = await createRecording(await server(), ['a']);
+      const { database } = recording.migrated;
+      const ann = viewerKeyOf({ userId: 'ann' });
+      const acceptedAtMs = Date.now() - 60_000;
+      const liked = entries(interaction({ itemId: 'a', type: 'LIKE', acceptedAtMs }));
+      await recording.recorder.record([...liked, ...entries(interaction({ itemId: 'a', type: 'LIKE', user: 'bob' }))]);
+      const eraser = createPostgresEraser({
+        ...database,
+        async transaction(work, timeoutMs) {
+          const result = await database.transaction(work, timeoutMs);
+          await recording.recorder.record(liked);
+          return result;
+        },
+      });
+      await eraser.erase(ann);
+      expect(await recording.totals()).toEqual(['a LIKE 1 1']);
+      expect(await recording.sql('SELECT count(*)::int AS left FROM reactions')).toEqual([{ left: 1 }]);
+    });
+
     test('of a person who goes on while they are erased, what is left is counted as a recount has it', async () => {
       const ids = Array.from({ length: 300 }, (_, n) => `item-${n}`);
       await using recording = await createRecording(await server(), ids);

@@ -23,23 +23,23 @@ export function createPostgresEraser(database: Database, now: () => number = Dat
   return {
     async erase(viewer) {
       const fromMinute = oldestMinute(now());
-      const eraseReactions = async (client: Queryable): Promise<number> => {
-        const [row] = await client.$queryRaw<{ erased: number }[]>`
-          SELECT erase_reactions(${viewer}::uuid, ${CHUNK}::integer, ${fromMinute}::integer) AS erased`;
-        return row?.erased ?? 0;
-      };
       await database.primary((client) => client.$executeRaw`SELECT erase_begin(${viewer}::uuid)`);
-      await inChunks(eraseReactions);
       const interactions = await inChunks(async (client) => {
         const [row] = await client.$queryRaw<{ erased: number }[]>`
           SELECT erase_interactions(${viewer}::uuid, ${CHUNK}::integer, ${fromMinute}::integer) AS erased`;
         const erased = row?.erased ?? 0;
-        // With the last of them, the reactions given meanwhile: one given later has interactions of its own.
-        if (erased < CHUNK) while ((await eraseReactions(client)) === CHUNK);
+        // With the last of them: a reaction that is missing would be made anew of an interaction that comes again.
+        if (erased < CHUNK) while ((await eraseReactions(client, viewer, fromMinute)) === CHUNK);
         return erased;
       });
       await database.primary((client) => client.$executeRaw`SELECT erase_rejected(${viewer}::uuid)`);
       return { interactions };
     },
   };
+}
+
+async function eraseReactions(client: Queryable, viewer: string, fromMinute: number): Promise<number> {
+  const [row] = await client.$queryRaw<{ erased: number }[]>`
+    SELECT erase_reactions(${viewer}::uuid, ${CHUNK}::integer, ${fromMinute}::integer) AS erased`;
+  return row?.erased ?? 0;
 }
