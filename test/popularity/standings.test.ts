@@ -1,10 +1,13 @@
+import pg from 'pg';
 import { expect, test } from 'vitest';
 import { createPostgresItemStore } from '../../src/adapters/postgres/postgres-item-store.ts';
 import { createPostgresPopularityReader } from '../../src/adapters/postgres/postgres-popularity-reader.ts';
 import { createPostgresRankingStore } from '../../src/adapters/postgres/postgres-ranking-store.ts';
 import { createPostgresStandings } from '../../src/adapters/postgres/postgres-standings.ts';
+import { REFRESH_LOCK } from '../../src/adapters/postgres/standings-lists.ts';
 import type { Ranking } from '../../src/popularity/ranking.ts';
 import { createTestDatabase } from '../servers/create-test-database.ts';
+import { waitFor } from '../servers/wait-for.ts';
 import { createRecording, entries, interaction } from '../recording/fixture.ts';
 
 const DEPTH = 4;
@@ -127,4 +130,45 @@ test('what another has refreshed just now is left, unless more is waiting', asyn
   expect(await one.refresh()).toMatchObject({ led: true, more: true, asOf: new Date(completeAtMs) });
   nowMs += 1;
   expect(await other.refresh(2)).toMatchObject({ led: true, more: false, asOf: new Date(nowMs) });
+});
+
+test('rankings are replaced beside no pass: it would fill the new ones by the old recipes', async () => {
+  await using recording = await createRecording(await createTestDatabase(), ids.slice(0, 1));
+  const { database, server } = recording.migrated;
+  const store = createPostgresRankingStore(database);
+  const rankings = await store.list();
+  const pass = new pg.Client({ connectionString: server.url });
+  await pass.connect();
+  try {
+    await pass.query('BEGIN');
+    await pass.query('SELECT pg_try_advisory_xact_lock($1)', [REFRESH_LOCK]);
+    let isReplaced = false;
+    const replacing = store.replaceAll(rankings.slice(1)).then(() => (isReplaced = true));
+    await waitFor('the replacement to wait', async () => {
+      const [row] = await recording.sql(
+        "SELECT count(*)::int AS waiting FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
+      );
+      return row?.['waiting'] === 1;
+    });
+    expect(isReplaced).toBe(false);
+    await pass.query('COMMIT');
+    await replacing;
+    expect(await store.list()).toEqual(rankings.slice(1));
+  } finally {
+    await pass.end();
+  }
+});
+
+test('before 1970 nothing had happened, at any hour', async () => {
+  await using recording = await createRecording(await createTestDatabase(), ids.slice(0, 1));
+  const { database } = recording.migrated;
+  await recording.recorder.record(entries(interaction({ itemId: 'item-00' })));
+  const reader = createPostgresPopularityReader(database);
+  for (const ranking of await createPostgresRankingStore(database).list()) {
+    const window = ranking.window === null ? null : 'ALL_TIME';
+    for (const time of ['1969-12-31T23:30:00Z', '1969-12-31T12:00:00Z', '1900-01-01T23:00:00Z']) {
+      const asked = { ranking, window, types: null, category: null, asOf: new Date(time) } as const;
+      expect((await reader.sum(asked)).items).toEqual([]);
+    }
+  }
 });

@@ -1,7 +1,7 @@
 import { INTERACTION_TYPES, type InteractionType } from '../../interactions/interaction.ts';
 import type { Ranking, RankingStore } from '../../popularity/ranking.ts';
 import type { Database } from './prisma-database.ts';
-import { recipeOf } from './standings-lists.ts';
+import { recipeOf, REFRESH_LOCK } from './standings-lists.ts';
 import type { Ranking as RankingRow } from '../generated/prisma/client.ts';
 
 export function createPostgresRankingStore(database: Database): RankingStore {
@@ -12,6 +12,8 @@ export function createPostgresRankingStore(database: Database): RankingStore {
     },
     async replaceAll(rankings) {
       await database.transaction(async (tx) => {
+        // A pass on its way would fill their lists by the recipes that it has read.
+        await tx.$executeRaw`SELECT pg_advisory_xact_lock(${REFRESH_LOCK})`;
         const before = new Map((await tx.ranking.findMany()).map((row) => [row.name, recipeOf(toRanking(row))]));
         const changed = rankings.filter((ranking) => before.get(ranking.name) !== recipeOf(ranking));
         // Their standings are by the old recipe: until they are summed again, answers come from the rollups.

@@ -4,11 +4,17 @@ import type { StandingsRefresher } from '../../popularity/standings.ts';
 import { bucketsOf, type Period } from './popularity-sql.ts';
 import { toRanking } from './postgres-ranking-store.ts';
 import type { Database, Transaction } from './prisma-database.ts';
-import { ensureLists, followRankings, listLengths, refillLists, rescoreItems, trimLists } from './standings-lists.ts';
+import {
+  REFRESH_LOCK,
+  ensureLists,
+  followRankings,
+  listLengths,
+  refillLists,
+  rescoreItems,
+  trimLists,
+} from './standings-lists.ts';
 import { findTurn, type Turn } from './standings-turns.ts';
 
-/** Only one worker at a time refreshes. */
-const REFRESH_LOCK = 4_717_211;
 /** Items rescored in one pass; 210 take 0.09 s on an idle machine. */
 const ITEMS_PER_PASS = 1_000;
 /** Of those, for buckets that leave or enter, after what was touched. */

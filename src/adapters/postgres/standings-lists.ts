@@ -27,6 +27,9 @@ function recipesSql(rankings: readonly Ranking[]): Prisma.Sql {
       AS recipes (ranking, period)`;
 }
 
+/** Only one worker at a time refreshes, and none while rankings are replaced. */
+export const REFRESH_LOCK = 4_717_211;
+
 /** What a ranking's standings depend on. */
 export function recipeOf({ weights, counts, window, halfLifeHours }: Ranking): string {
   const sorted = [...weights].toSorted(([a], [b]) => a.localeCompare(b));
