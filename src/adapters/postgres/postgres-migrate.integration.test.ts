@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createFaultProxy } from '../../../test/faults/fault-proxy.ts';
 import { waitFor } from '../../../test/servers/wait-for.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../embedded/embedded-postgres.ts';
 import { grantRights } from './postgres-grants.ts';
@@ -73,6 +74,27 @@ test('semicolons in comments, strings and function bodies do not cut a migration
   );
   await migrate({ url, migrationsDir });
   expect(await query('SELECT twice(21), text FROM said')).toEqual([{ twice: 42, text: 'a;b' }]);
+});
+
+test('a migration that the server finished though its process was gone is applied', async () => {
+  await addMigration('1_slow', 'SELECT pg_sleep(0.7); CREATE TABLE a (x int);');
+  const proxy = await createFaultProxy(Number(new URL(url).port));
+  const through = new URL(url);
+  through.port = String(proxy.port);
+  try {
+    const migrating = migrate({ url: through.href, migrationsDir });
+    migrating.catch(() => undefined);
+    const running = "SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(0.7)%' AND state = 'active'";
+    await waitFor('the migration to run', async () => (await query(running)).length === 1);
+    proxy.refuse();
+    await expect(migrating).rejects.toThrow();
+    await waitFor('the server to be done with it', async () => (await query(running)).length === 0);
+  } finally {
+    await proxy.close();
+  }
+  expect(await query("SELECT to_regclass('a')::text AS made")).toEqual([{ made: 'a' }]);
+  expect(await migrate({ url, migrationsDir })).toEqual({ applied: [] });
+  expect(await pendingMigrations({ url, migrationsDir })).toEqual([]);
 });
 
 test('a failing migration is named with its line, leaves nothing behind, and applies once it is mended', async () => {

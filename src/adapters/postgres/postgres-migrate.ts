@@ -66,8 +66,8 @@ async function applyAll(pool: pg.Pool, migrationsDir: string, script: ScriptStat
 }
 
 /**
- * A script is one transaction, so a migration that failed or was killed left nothing but its row here, which would refuse
- * every later attempt. Under the lock nobody else is at work on one.
+ * A script and the mark that it is finished are one transaction, so what failed or was cut off left nothing but its row here, which
+ * would refuse every later attempt. Under the lock nobody else is at work on one.
  */
 async function forgetUnfinished(pool: pg.Pool): Promise<void> {
   const { rows } = await pool.query(`SELECT to_regclass('_prisma_migrations') IS NOT NULL AS there`);

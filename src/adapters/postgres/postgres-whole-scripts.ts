@@ -16,6 +16,17 @@ export interface ScriptState {
 }
 
 /**
+ * In the transaction of the script: one whose process is killed goes on to its end at the server, and would be taken for unfinished. The
+ * engine says the same again afterwards.
+ */
+const MARK_FINISHED = `
+;DO $$ BEGIN
+  IF to_regclass('_prisma_migrations') IS NOT NULL THEN
+    UPDATE _prisma_migrations SET finished_at = now() WHERE finished_at IS NULL AND rolled_back_at IS NULL;
+  END IF;
+END $$`;
+
+/**
  * PrismaPg that sends a script as it is. Its own `executeScript` cuts at every semicolon (7.10), also within a comment or a
  * function's body, and commits each piece. Whole, a script is one transaction, as with `prisma migrate deploy`.
  */
@@ -28,7 +39,7 @@ export function wholeScripts(prismaPg: PrismaPg, state: ScriptState): SqlMigrati
       const connection = await prismaPg.connect();
       const executeScript = async (script: string): Promise<void> => {
         try {
-          await connection.underlyingDriver().query(script);
+          await connection.underlyingDriver().query(script + MARK_FINISHED);
         } catch (error) {
           if (!(error instanceof DatabaseError)) throw error;
           state.fault = { message: error.message, code: error.code ?? 'XX000', line: lineAt(script, error.position) };
