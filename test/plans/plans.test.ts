@@ -132,6 +132,13 @@ const HOT: HotQuery[] = [
         ),
       ),
   ],
+  [
+    'recording what is known, and comes again',
+    async (db) => {
+      const [recorder, known] = [createPostgresRecorder(db), entries(interaction(), interaction({ type: 'LIKE' }))];
+      for (let time = 0; time < 3; time += 1) await recorder.record(known);
+    },
+  ],
   ['taking a batch from the outbox', (db) => createPostgresRecorder(db).record(fromOutbox())],
   [
     'reading the outbox',

@@ -32,6 +32,8 @@ const MAX_AHEAD_MS = 24 * 60 * 60 * 1_000;
 const CACHED_ITEM_KEYS = 500_000;
 /** Ids that came again; about 150 bytes each. */
 const CACHED_KNOWN_IDS = 10_000;
+/** In a batch; more are found by the insert. */
+const MAX_LOOKED_UP = 100;
 /**
  * What was recorded before comes in runs: after a crash, or from a file that was imported already. Met unexpectedly, it makes a batch
  * twice and Postgres log an error; expected, it makes each batch a tenth dearer.
@@ -86,19 +88,19 @@ export function createPostgresRecorder(database: Database, now: () => number = D
         const isOurs = ({ outboxSeq }: Pick<RecordEntry, 'outboxSeq'>): boolean =>
           outboxSeq === null || taken.has(outboxSeq);
         const ours = keyed.filter(({ entry }) => isOurs(entry));
-        const again = await findRecorded(tx, pick(ours, knownIds));
+        const again = await findRecorded(tx, pick(ours, knownIds).slice(0, MAX_LOOKED_UP));
         const recordable = ours.filter(({ entry }) => !again.ids.has(entry.interaction.id));
         // Also for an empty batch: what is rejected beside it must not slip past an erasure.
         await tx.$executeRaw(lockReactionsSql(recordable));
         const foreseen = [...before, ...sifted.contradicting, ...unknown]
           .filter(isOurs)
           .concat(rejectReused(ours, again.reused));
-        // Before the rollups, whose rows other workers wait for.
+        // Before the rollups, whose rows other workers wait for; what only the insert finds is kept after it.
         await keepRejected(tx, foreseen);
         const row = await recordRows(tx, recordable, { oldestMinute: oldestMinute(now()), mayBeKnown });
         const known = [...row.repeated, ...row.reused, ...row.unseen];
         expectsKnown = known.length > 0 ? EXPECTS_KNOWN_BATCHES : Math.max(0, expectsKnown - 1);
-        for (const id of known) knownIds.set(id, true);
+        for (const id of [...known, ...again.ids]) knownIds.set(id, true);
         // Another transaction has recorded these meanwhile: only a statement of its own sees for whom.
         const meanwhile = await findRecorded(tx, pick(recordable, new Set(row.unseen)));
         const reusedIds = [...row.reused, ...meanwhile.reused];
@@ -142,9 +144,12 @@ export function createPostgresRecorder(database: Database, now: () => number = D
     async reject(entries) {
       const outboxSeqs = entries.flatMap(({ outboxSeq }) => outboxSeq ?? []);
       await database.transaction(async (tx) => {
-        await takeFromOutbox(tx, outboxSeqs);
+        const taken = await takeFromOutbox(tx, outboxSeqs);
         await tx.$executeRaw(lockReactionsSql([]));
-        await keepRejected(tx, entries);
+        await keepRejected(
+          tx,
+          entries.filter(({ outboxSeq }) => outboxSeq === null || taken.has(outboxSeq)),
+        );
       });
     },
   };
@@ -156,7 +161,7 @@ interface Sifted {
   readonly contradicting: RejectedEntry[];
 }
 
-/** The first of equal ids goes on; what repeats it is a duplicate, what contradicts it is rejected. */
+/** The first of equal ids goes on, or the latest of those that say the same; what contradicts it is rejected. */
 function sift(batch: readonly RecordEntry[], nowMs: number): Sifted {
   const first = new Map<string, RecordEntry>();
   const repeating: RecordEntry[] = [];
@@ -165,8 +170,12 @@ function sift(batch: readonly RecordEntry[], nowMs: number): Sifted {
   for (const entry of batch) {
     const known = first.get(entry.interaction.id);
     if (known !== undefined) {
-      if (isSame(known.interaction, entry.interaction)) repeating.push(entry);
-      else contradicting.push(rejection(entry, 'ID_REUSED', 'in the same batch'));
+      if (isSame(known.interaction, entry.interaction)) {
+        // Of a person who was erased in between, it is the later one that is recorded.
+        const isLater = entry.interaction.acceptedAtMs > known.interaction.acceptedAtMs;
+        if (isLater) first.set(entry.interaction.id, entry);
+        repeating.push(isLater ? known : entry);
+      } else contradicting.push(rejection(entry, 'ID_REUSED', 'in the same batch'));
     } else if (occurredAtMs(entry.interaction.id) > latestMs) {
       contradicting.push(rejection(entry, 'INVALID_MESSAGE', 'happens over a day from now'));
     } else {
@@ -242,7 +251,8 @@ async function findRecorded(tx: Queryable, batch: readonly KeyedEntry[]): Promis
       ${rows.map((row) => row.type)}::interaction_type[],
       ${rows.map((row) => row.retraction)}::boolean[]
     ) AS input (id, viewer, item_key, type, retraction)
-    JOIN interactions i ON i.id = input.id`);
+    -- So that no plan reads whole months.
+    CROSS JOIN LATERAL (SELECT * FROM interactions WHERE id = input.id LIMIT 1) AS i`);
   return { ids: new Set(found.map(({ id }) => id)), reused: found.filter(({ same }) => !same).map(({ id }) => id) };
 }
 
