@@ -45,6 +45,19 @@ describe('createBatcher', () => {
     return end(0).then(() => expect(started).toEqual([[1], [2]]));
   });
 
+  it('flushes nothing of what waited when it was told to forget', async () => {
+    const { started, flush, end } = manualFlush();
+    const batcher = createBatcher({ maxItems: 2, maxWaitMs: 100, concurrency: 1, flush });
+    for (const item of [1, 2, 3, 4, 5]) batcher.add(item);
+    batcher.forget();
+    await end(0);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(started).toEqual([[1, 2]]);
+    batcher.add(6);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(started).toEqual([[1, 2], [6]]);
+  });
+
   it('is behind while a full batch, or all that can come, waits for a flush to end', async () => {
     const { flush, end } = manualFlush();
     const batcher = createBatcher({ maxItems: 2, maxWaitMs: 100, concurrency: 1, flush });

@@ -2,6 +2,8 @@ export interface Batcher<T> {
   add(item: T): void;
   /** No more come until some are done with: what there is waits no longer. */
   hurry(): void;
+  /** What waits is not flushed. */
+  forget(): void;
   /** Whether a full batch waits while as many as may be are being flushed. */
   isBehind(): boolean;
   /** Flushes what is left; resolves when nothing is in hand and no flush runs. */
@@ -70,6 +72,12 @@ export function createBatcher<T>({ maxItems, maxWaitMs, concurrency = 2, flush }
     },
     hurry() {
       due = items.length > 0;
+      startFlushes();
+    },
+    forget() {
+      items = [];
+      clearTimeout(timer);
+      due = false;
       startFlushes();
     },
     isBehind: () => running >= concurrency && (due || items.length >= maxItems),

@@ -69,6 +69,7 @@ export async function startWorker(ports: WorkerPorts, options: WorkerOptions): P
     await source.start(
       (delivery) => batcher.add(delivery),
       () => batcher.hurry(),
+      () => batcher.forget(),
     );
     return batcher;
   }

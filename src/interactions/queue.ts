@@ -40,10 +40,10 @@ export interface DeliverySource<D extends Delivery = Delivery> {
   readonly name: 'rabbitmq' | 'outbox';
   /**
    * Hands every delivery to `onDelivery` until stopped, reconnecting for ever with backoff. At most the prefetch are
-   * unsettled at a time, or what one message holds; `onFull` says that no more come until some are settled. Deliveries
-   * from before a reconnection come again; settling their old copies has no effect.
+   * unsettled at a time, or what one message holds; `onFull` says that no more come until some are settled. `onLost`: the
+   * connection is gone, and all that it brought comes again; settling the old copies has no effect.
    */
-  start(onDelivery: (delivery: D) => void, onFull: () => void): Promise<void>;
+  start(onDelivery: (delivery: D) => void, onFull: () => void, onLost?: () => void): Promise<void>;
   /** Forget these: called after they are recorded or rejected, in a committed transaction. Never throws. */
   ack(deliveries: readonly D[]): void;
   /** Hand these out again later: nothing was recorded. Never throws. */

@@ -23,8 +23,8 @@ export interface RunDryOptions {
 /**
  * A quorum queue goes on sending while its consumer is being cancelled, for as long as its disk takes; those messages do not arrive
  * and are redelivered. So acknowledgements are held back (`held`) until the prefetch is used up and the broker may send no more or,
- * where messages come too seldom for that, until nothing is on its way: few will come just as it is cancelled, if any. Resolves then; of a partition only once nothing of it is in hand either, however long that takes, since its next worker begins
- * at once.
+ * where messages come too seldom for that, until nothing is on its way: few will come just as it is cancelled, if any. Resolves then;
+ * of a partition only once nothing of it is in hand either, however long that takes, since its next worker begins at once.
  */
 export async function runDry(subscription: Subscription, options: RunDryOptions): Promise<void> {
   const { prefetch, withinMs, allSent, hurry, isOver } = options;

@@ -168,7 +168,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
    * is being cancelled. It may hold few, which are used up the sooner, and is left in the same way.
    */
   async function leave(subscription: OpenSubscription, current: Consumer, withinMs: number): Promise<void> {
-    const { tag, channel, queue, priority, prefetch } = subscription;
+    const { tag, channel, prefetch } = subscription;
     if (tag === undefined) return;
     const sinceMs = performance.now();
     const held: Message[] = [];
@@ -187,10 +187,8 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       });
       if (consumer !== current) return;
       if (subscription.isShared && unacknowledged(subscription) < prefetch && prefetch > 1) {
-        const sooner = createSubscription(queue, 'single', priority + 1);
-        narrower = await open(sooner, current.connection, prefetch > NARROW_PREFETCH ? NARROW_PREFETCH : 1);
-        current.subscriptions.push(narrower);
-        await subscribe(narrower, current);
+        // Without it what comes just as this one is cancelled comes again, and no more.
+        narrower = await openNarrower(subscription, current).catch(() => undefined);
       }
       subscription.tag = undefined;
       await channel.cancel(tag);
@@ -204,6 +202,17 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     if (narrower !== undefined) await leave(narrower, current, Math.max(0, withinMs - (performance.now() - sinceMs)));
   }
 
+  async function openNarrower(
+    { queue, priority, prefetch }: OpenSubscription,
+    current: Consumer,
+  ): Promise<OpenSubscription> {
+    const sooner = createSubscription(queue, 'single', priority + 1);
+    const narrower = await open(sooner, current.connection, prefetch > NARROW_PREFETCH ? NARROW_PREFETCH : 1);
+    current.subscriptions.push(narrower);
+    await subscribe(narrower, current);
+    return narrower;
+  }
+
   /** Calls `work` for each that is of this connection and whose message is not settled. */
   function settleAll(deliveries: readonly RabbitmqDelivery[], work: (origin: Origin) => void): void {
     for (const { origin } of deliveries) {
@@ -215,7 +224,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
 
   return {
     name: 'rabbitmq',
-    async start(onDelivery, onFull) {
+    async start(onDelivery, onFull, onLost = () => undefined) {
       link ??= keepConnected({
         urls,
         purpose: 'consume',
@@ -225,6 +234,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
         onLost() {
           consumer?.sharing.stop();
           consumer = undefined;
+          onLost();
         },
       });
     },

@@ -1,6 +1,7 @@
 import { connect, type ConsumeMessage } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { describeQueueContract } from '../../../test/contracts/queue-contract.ts';
+import { createFaultProxy } from '../../../test/faults/fault-proxy.ts';
 import { startRabbitmq, type RabbitmqServer } from '../../../test/servers/start-rabbitmq.ts';
 import { testQueue } from '../../../test/servers/test-queue.ts';
 import { waitFor } from '../../../test/servers/wait-for.ts';
@@ -182,6 +183,25 @@ describe('RabbitMQ', () => {
       expect(left.filter((redelivered) => redelivered)).toEqual([]);
     });
   }
+
+  it('says that what it brought comes again once its connection is lost', async () => {
+    const { url, queue: queueName } = testQueue();
+    const proxy = await createFaultProxy(Number(new URL(url).port));
+    ends.push(() => proxy.close());
+    const through = new URL(url);
+    through.port = String(proxy.port);
+    const queue = await publisher({ urls: [url], queueName });
+    await queue.publish([Buffer.from('a')]);
+    const source = createRabbitmqSource({ urls: [through.href], queueName, prefetch: 4_000, logger });
+    ends.push(() => source.close());
+    const heard: string[] = [];
+    const onDelivery = ({ redeliveries }: Delivery): void => void heard.push(`handed out, again ${redeliveries}`);
+    await source.start(onDelivery, ignore, () => heard.push('lost'));
+    await waitFor('the delivery', () => heard.length === 1);
+    proxy.reset();
+    await waitFor('it to come again', () => heard.length === 3);
+    expect(heard).toEqual(['handed out, again 0', 'lost', 'handed out, again 1']);
+  });
 
   it('is left amid a trickle only once a consumer has used up its prefetch, and nothing is redelivered', async () => {
     const { url, queue: queueName } = testQueue();
