@@ -51,6 +51,7 @@ export interface Database {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
+const KEEP_ALIVE_MS = 10_000;
 /** Above any sum of rollups; a frozen server would hold the read for ever. */
 const READ_DEADLINE_MS = 5_000;
 /**
@@ -174,6 +175,8 @@ function createClient(
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
+    // The system's own default is hours: a host that vanished would hold its connections so long.
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     application_name: 'groundswell',
     verify: statements.verify,
   });
