@@ -1,3 +1,4 @@
+import { copyOf } from './copy-of.ts';
 import type { ItemStore } from '../items/item-store.ts';
 
 /** Items are never deleted, so a known one stays known; bounded for catalogues of millions. */
@@ -39,7 +40,7 @@ export function createItemChecker(
         ...(await notKnown(ids.filter((id) => !isMade(id)))),
       ]);
       if (remembered.size > REMEMBERED_IDS) remembered.clear();
-      for (const id of ids) if (!refused.has(id)) remembered.add(id);
+      for (const id of ids) if (!refused.has(id)) remembered.add(copyOf(id));
       return refused;
     },
   };

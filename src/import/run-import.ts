@@ -1,3 +1,4 @@
+import { copyOf } from './copy-of.ts';
 import type { Ports } from '../ports.ts';
 import type { ImportArguments } from './import-arguments.ts';
 import { importInteractions } from './import-interactions.ts';
@@ -67,7 +68,7 @@ async function pass(
 
   await one(args.itemsPath, (path, observer) =>
     importItems(ports.items, { path, columns: args.itemColumns, checkOnly, signal }, observer, (id) => {
-      if (checkOnly) alsoKnown.add(id);
+      if (checkOnly) alsoKnown.add(copyOf(id));
     }),
   );
   await one(args.interactionsPath, (path, observer) =>
