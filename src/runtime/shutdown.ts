@@ -2,7 +2,7 @@ import { isatty } from 'node:tty';
 import type { Logger } from './logger.ts';
 
 /** One Ctrl-C arrives twice under `npm start`: from the terminal, and passed on by npm. */
-const REPEAT_MS = 1_000;
+export const REPEAT_MS = 1_000;
 
 export interface SignalOptions {
   readonly drain: () => Promise<void>;

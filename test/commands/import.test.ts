@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../servers/create-test-database.ts';
 import { query } from '../servers/query.ts';
 import { testDirectory } from '../servers/test-run.ts';
+import { waitFor } from '../servers/wait-for.ts';
 import { SOURCES } from './command-root.ts';
 import { runCommand, type FinishedCommand } from './run-command.ts';
 
@@ -128,4 +129,20 @@ it('a database without migrations is told so, with exit 78', async () => {
       /^migrations: the schema is older than this version, \d+ pending: npm run migrate\n$/,
     ),
   });
+});
+
+it('a Ctrl-C that comes twice, from the terminal and from npm, stops it in good order', async () => {
+  const path = join(folder, 'many.csv');
+  const rows = Array.from({ length: 200_000 }, (_, n) => `good,person-${n},VIEW,2026-01-01\n`).join('');
+  await writeFile(path, `itemId,userId,type,occurredAt\n${rows}`);
+  const args = ['--interactions', path, '--create-items'];
+  const env = { DATABASE_URL: database.url };
+  const running = runCommand('import', env, args, undefined, async (signal) => {
+    const stored = "SELECT FROM interactions i JOIN items ON key = item_key WHERE items.id = 'good' LIMIT 10";
+    await waitFor('some to be stored', async () => (await query(database.url, stored)).length === 10);
+    for (let time = 0; time < 2; time += 1) signal('SIGINT');
+  });
+  const { exitCode, stderr } = await running;
+  expect(exitCode, stderr).toBe(130);
+  expect(stderr).toContain('stopped: what was stored stays; the same command goes on from there\n');
 });

@@ -16,12 +16,13 @@ export function commandEnvironment(env: Readonly<Record<string, string>>): NodeJ
   return { ...clean, [TEST_RUN_VARIABLE]: testRunId(), ...env };
 }
 
-/** Runs one of the package's commands to its end; `root` may be any copy of the package. */
+/** Runs one of the package's commands to its end; `root` may be any copy of the package. `meanwhile` may send it signals. */
 export function runCommand(
   name: string,
   env: Readonly<Record<string, string>>,
   args: readonly string[] = [],
   root: string = commandRoot(),
+  meanwhile?: (signal: (signal: NodeJS.Signals) => void) => Promise<void>,
 ): Promise<FinishedCommand> {
   const child = spawn(process.execPath, ['scripts/launch.mjs', name, ...args], {
     cwd: root,
@@ -33,6 +34,7 @@ export function runCommand(
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   return new Promise((resolve, reject) => {
+    meanwhile?.((signal) => void child.kill(signal)).catch(reject);
     child.once('error', reject);
     child.once('close', (exitCode) => resolve({ exitCode, stdout, stderr }));
   });
