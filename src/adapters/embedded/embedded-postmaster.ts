@@ -17,7 +17,8 @@ const FAST_STOP_MS = 20_000;
 const SETTINGS = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
-  max_connections: '50',
+  // Ten for each of WEB_CONCURRENCY, for the worker, and for a command.
+  max_connections: '200',
   shared_buffers: '256MB',
   effective_cache_size: '1GB',
   work_mem: '16MB',
