@@ -174,6 +174,8 @@ function createClient(
     max: poolSize,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     idleTimeoutMillis: 30_000,
+    // A name may lead elsewhere since: after a failover a replica's to the primary that one of its servers has become.
+    maxLifetimeSeconds: 60,
     keepAlive: true,
     // The system's own default is hours: a host that vanished would hold its connections so long.
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
