@@ -90,8 +90,8 @@ export const MUTATIONS: readonly Mutation[] = [
     file: RECORDER,
     edits: [
       {
-        find: 'const reused = await findReused(tx, recordable, row);',
-        replace: 'const reused: RejectedEntry[] = [];',
+        find: 'return pick(batch, new Set(ids)).map(',
+        replace: 'return pick(batch, new Set<string>()).map(',
       },
     ],
     row: 'poison',
