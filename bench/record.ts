@@ -21,7 +21,7 @@ export const BATCH = Number(CONFIG_VARIABLES.find(({ name }) => name === 'RECORD
 const ROUNDS = 3;
 export const QUEUE = 'groundswell.interactions';
 const EMPTY =
-  'TRUNCATE interactions, people, reactions, minutes, hours, days, totals, touched, standings, standing_lists, standings_state';
+  'TRUNCATE interactions, people, reactions, minutes, hours, days, totals, touched, standings, standing_lists, standings_state, decay_anchors';
 
 /** The worker, from a full queue to the last commit, against a bare insert of the same rows into an equal table. */
 export async function record(): Promise<Figure[]> {

@@ -112,7 +112,7 @@ test('standings, sums and counts are those of a plain recount, whatever happened
       await query(
         server.url,
         `TRUNCATE items, interactions, people, reactions, minutes, hours, days, totals, touched,
-        standing_lists, standings, standings_state, erasures, rejected RESTART IDENTITY`,
+        standing_lists, standings, standings_state, decay_anchors, erasures, rejected RESTART IDENTITY`,
       );
       let nowMs = START;
       const now = (): number => nowMs;

@@ -5,6 +5,7 @@ import { createPostgresPopularityReader } from '../../src/adapters/postgres/post
 import { createPostgresRankingStore } from '../../src/adapters/postgres/postgres-ranking-store.ts';
 import { createPostgresStandings } from '../../src/adapters/postgres/postgres-standings.ts';
 import { REFRESH_LOCK } from '../../src/adapters/postgres/standings-lists.ts';
+import { newInteractionIdAt } from '../../src/interactions/interaction-id.ts';
 import type { Ranking } from '../../src/popularity/ranking.ts';
 import { createTestDatabase } from '../servers/create-test-database.ts';
 import { waitFor } from '../servers/wait-for.ts';
@@ -171,4 +172,66 @@ test('before 1970 nothing had happened, at any hour', async () => {
       expect((await reader.sum(asked)).items).toEqual([]);
     }
   }
+});
+
+test('rescoring reads the hours of two days, and all of them only of an item whose past has changed', async () => {
+  await using recording = await createRecording(await createTestDatabase(), ids.slice(0, 2));
+  const { database } = recording.migrated;
+  const standings = createPostgresStandings({ database });
+  const hour = Math.floor(Date.now() / 3_600_000);
+  const past = (item: string, hoursAgo: number): Promise<unknown> =>
+    recording.sql(`
+      INSERT INTO hours SELECT key, ${hour - hoursAgo}, 'VIEW', 1, 1 FROM items WHERE id = '${item}'
+      ON CONFLICT (item_key, hour, type) DO UPDATE SET events = hours.events + 1, people = hours.people + 1`);
+  await recording.sql(`
+    INSERT INTO hours SELECT key, ${hour} - ago, 'VIEW', 1, 1 FROM items, generate_series(1, 600) AS ago WHERE id = 'item-00';
+    INSERT INTO totals SELECT key, 'VIEW', 600, 600 FROM items WHERE id = 'item-00'`);
+  const score = async (): Promise<number> => {
+    await recording.recorder.record(entries(interaction({ itemId: 'item-00' })));
+    while ((await standings.refresh()).more);
+    const rows = await recording.sql(`
+      SELECT power(2::float8, s.sort_key - ${hour} / 24.0) AS score FROM standings s JOIN standing_lists l ON l.id = s.list_id
+      WHERE l.ranking = 'trending' AND l.category = ''`);
+    return Number(rows[0]?.['score']);
+  };
+  const half = (ago: number): number => 2 ** (-ago / 24);
+  const all = (from: number, to: number): number =>
+    Array.from({ length: to - from + 1 }, (_, n) => half(from + n)).reduce((sum, share) => sum + share, 0);
+  // Interactions of one person in one hour count once.
+  expect(await score()).toBeCloseTo(1 + all(1, 600), 6);
+
+  // Behind the back of those who record: what has an anchor is not read again.
+  await past('item-00', 200);
+  expect(await score()).toBeCloseTo(1 + all(1, 600), 6);
+  await recording.sql(
+    "INSERT INTO touched (item_keys, past_keys) SELECT ARRAY[key], ARRAY[key] FROM items WHERE id = 'item-00'",
+  );
+  expect(await score()).toBeCloseTo(1 + all(1, 600) + half(200), 6);
+
+  // A worker of an older version leads a pass: it takes what was touched, and leaves the anchors as they are.
+  await past('item-00', 300);
+  await recording.sql('UPDATE standings_state SET as_of = as_of');
+  expect(await score()).toBeCloseTo(1 + all(1, 600) + half(200) + half(300), 6);
+  // Versions that do not know the column, and the erasure of a person.
+  await past('item-00', 400);
+  await recording.sql("INSERT INTO touched (item_keys) SELECT ARRAY[key] FROM items WHERE id = 'item-00'");
+  expect(await score()).toBeCloseTo(1 + all(1, 600) + half(200) + half(300) + half(400), 6);
+});
+
+test('a batch names the items of which it changes a day before today', async () => {
+  await using recording = await createRecording(await createTestDatabase(), ids.slice(0, 3));
+  const { recorder } = recording;
+  const daysAgo = (itemId: string, days: number) =>
+    interaction({ itemId, id: newInteractionIdAt(Date.now() - days * 86_400_000) });
+  await recorder.record(entries(interaction({ itemId: 'item-00' }), daysAgo('item-01', 1), daysAgo('item-02', 20)));
+  await recorder.record(entries(interaction({ itemId: 'item-00' })));
+  expect(
+    await recording.sql(`
+      SELECT ARRAY(SELECT id FROM items WHERE key = ANY(item_keys) ORDER BY id) AS touched,
+        ARRAY(SELECT id FROM items WHERE key = ANY(past_keys) ORDER BY id) AS past
+      FROM touched WHERE cardinality(item_keys) < 3 OR past_keys IS NOT NULL ORDER BY seq`),
+  ).toEqual([
+    { touched: ['item-00', 'item-01', 'item-02'], past: ['item-01', 'item-02'] },
+    { touched: ['item-00'], past: [] },
+  ]);
 });

@@ -88,7 +88,7 @@ function union(parts: readonly Prisma.Sql[]): Prisma.Sql {
 }
 
 /** Weights as rows (ranking, type, weight, by_people, half_life). */
-function weightsSql(rankings: readonly Ranking[], types: readonly InteractionType[] | null): Prisma.Sql {
+export function weightsSql(rankings: readonly Ranking[], types: readonly InteractionType[] | null): Prisma.Sql {
   const rows = rankings.flatMap((ranking) =>
     [...ranking.weights].flatMap(([type, weight]) =>
       types === null || types.includes(type) ? [{ ranking, type, weight }] : [],
@@ -113,10 +113,12 @@ export interface Scoring {
   readonly buckets: Buckets;
   /** Which items, as a condition on `item_key`. */
   readonly among: Prisma.Sql;
+  /** Of DECAY: all of these items have anchors (decay-anchors.ts), so that only later hours have to be read. */
+  readonly anchored?: boolean;
 }
 
 /** CTEs that end in `scored` (ranking, item_key, sort_key, people): the items of each ranking that have a score. */
-export function scoredSql({ period, rankings, types, buckets, among }: Scoring): Prisma.Sql {
+export function scoredSql({ period, rankings, types, buckets, among, anchored = false }: Scoring): Prisma.Sql {
   const weights = weightsSql(rankings, types);
   if (period !== 'DECAY') {
     return Prisma.sql`
@@ -134,39 +136,60 @@ export function scoredSql({ period, rankings, types, buckets, among }: Scoring):
         ) AS summed WHERE sort_key > 0
       )`;
   }
-  // log2 of sum(share * 2^(hour / half-life)), with the newest hour taken out first so that nothing overflows, and
-  // rounded so that equal histories give equal keys.
+  const wanted = anchored
+    ? Prisma.sql`SELECT item_key, ranking, before_hour AS from_hour, sort_key FROM decay_anchors WHERE ${among}`
+    : Prisma.sql`
+      SELECT item_key, ranking, 0 AS from_hour, NULL::float8 AS sort_key
+      FROM (SELECT DISTINCT item_key FROM totals WHERE ${among}) AS m CROSS JOIN (SELECT DISTINCT ranking FROM weights) AS r`;
   return Prisma.sql`
     weights AS MATERIALIZED (${weights}),
-    recipes AS (
-      SELECT ranking, half_life, by_people, array_agg(type) AS types FROM weights GROUP BY ranking, half_life, by_people
-    ),
-    newest AS (
-      SELECT r.ranking, r.half_life, m.item_key, n.hour
-      FROM (SELECT DISTINCT item_key FROM totals WHERE ${among}) AS m CROSS JOIN recipes r CROSS JOIN LATERAL (
-        SELECT h.hour FROM hours h
-        WHERE h.item_key = m.item_key AND h.hour <= ${buckets.hour} AND h.type = ANY(r.types)
-          AND CASE WHEN r.by_people THEN h.people ELSE h.events END > 0
-        ORDER BY h.hour DESC LIMIT 1
-      ) AS n
-    ),
-    decayed AS (
-      SELECT n.ranking, n.item_key, n.hour / n.half_life + ln(sum(
-        w.weight * CASE WHEN w.by_people THEN h.people ELSE h.events END * power(2::float8, (h.hour - n.hour) / n.half_life))) / ln(2::float8) AS sort_key
-      FROM newest n
-      JOIN weights w ON w.ranking = n.ranking
-      JOIN hours h ON h.item_key = n.item_key AND h.type = w.type
-        AND h.hour BETWEEN n.hour - ceil(${HALF_LIVES} * n.half_life)::integer AND n.hour
-      WHERE CASE WHEN w.by_people THEN h.people ELSE h.events END > 0
-      GROUP BY n.ranking, n.item_key, n.hour, n.half_life
-    ),
+    wanted AS (${wanted}),
+    ${decayedSql(buckets.hour)},
     reached AS (
       SELECT w.ranking, r.item_key, sum(r.people)::bigint AS people
       FROM (${windowRowsSql('ALL_TIME', buckets, among)}) AS r JOIN weights w ON w.type = r.type
       GROUP BY w.ranking, r.item_key
     ),
     scored AS MATERIALIZED (
+      -- Rounded, so that equal histories give equal keys.
       SELECT d.ranking, d.item_key, round(d.sort_key * 1e9) / 1e9 AS sort_key, r.people
-      FROM decayed d JOIN reached r USING (ranking, item_key)
+      FROM decayed d JOIN reached r USING (ranking, item_key) WHERE d.sort_key IS NOT NULL
+    )`;
+}
+
+/**
+ * CTE `decayed` (ranking, item_key, sort_key): log2 of sum(share * 2^(hour / half-life)) over the hours from `from_hour` to
+ * `toHour`, with the newest taken out first so that nothing overflows, on top of the sort_key of what was before. Needs
+ * `weights`, and `wanted` (item_key, ranking, from_hour, sort_key), before it.
+ */
+export function decayedSql(toHour: number): Prisma.Sql {
+  return Prisma.sql`
+    recipes AS (
+      SELECT ranking, half_life, by_people, array_agg(type) AS types FROM weights GROUP BY ranking, half_life, by_people
+    ),
+    newest AS (
+      SELECT r.ranking, r.half_life, m.item_key, m.sort_key, n.hour,
+        greatest(m.from_hour, n.hour - ceil(${HALF_LIVES} * r.half_life)::integer) AS from_hour
+      FROM wanted m JOIN recipes r USING (ranking) LEFT JOIN LATERAL (
+        SELECT h.hour FROM hours h
+        WHERE h.item_key = m.item_key AND h.hour BETWEEN m.from_hour AND ${toHour} AND h.type = ANY(r.types)
+          AND CASE WHEN r.by_people THEN h.people ELSE h.events END > 0
+        ORDER BY h.hour DESC LIMIT 1
+      ) AS n ON true
+    ),
+    -- Item by item, and no table twice: the planner expects a few rows of each, and compared each with each.
+    decayed AS (
+      SELECT n.ranking, n.item_key, CASE
+        WHEN n.sort_key IS NULL OR a.sort_key IS NULL THEN coalesce(n.sort_key, a.sort_key)
+        -- The least power that a double holds is 2^-1074.
+        ELSE greatest(n.sort_key, a.sort_key) + ln(1 + power(2::float8, -least(1000, abs(n.sort_key - a.sort_key)))) / ln(2::float8)
+        END AS sort_key
+      FROM newest n CROSS JOIN LATERAL (
+        SELECT n.hour / n.half_life + ln(sum(
+          w.weight * CASE WHEN w.by_people THEN h.people ELSE h.events END * power(2::float8, (h.hour - n.hour) / n.half_life))) / ln(2::float8) AS sort_key
+        FROM hours h JOIN weights w ON w.ranking = n.ranking AND w.type = h.type
+        WHERE h.item_key = n.item_key AND h.hour BETWEEN n.from_hour AND n.hour
+          AND CASE WHEN w.by_people THEN h.people ELSE h.events END > 0
+      ) AS a
     )`;
 }

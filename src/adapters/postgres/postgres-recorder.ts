@@ -11,6 +11,7 @@ import {
   type RejectedEntry,
 } from '../../interactions/recorder.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
+import { startOfDay } from './decay-anchors.ts';
 import { isFaultOfRows, isMissingPartition, isUniqueViolation, sqlState } from './postgres-errors.ts';
 import { PLAN_KEPT } from './named-statements.ts';
 import { plainArray, quoted } from './plain-array.ts';
@@ -22,6 +23,7 @@ import {
   lockReactionsSql,
   recordBatchSql,
   type KeyedEntry,
+  type RecordBatchOptions,
   type RecordedRow,
 } from './record-batch-sql.ts';
 import { Prisma } from '../generated/prisma/client.ts';
@@ -97,7 +99,11 @@ export function createPostgresRecorder(database: Database, now: () => number = D
           .concat(rejectReused(ours, again.reused));
         // Before the rollups, whose rows other workers wait for; what only the insert finds is kept after it.
         await keepRejected(tx, foreseen);
-        const row = await recordRows(tx, recordable, { oldestMinute: oldestMinute(now()), mayBeKnown });
+        const row = await recordRows(tx, recordable, {
+          oldestMinute: oldestMinute(now()),
+          today: startOfDay(now()).minute,
+          mayBeKnown,
+        });
         const known = [...row.repeated, ...row.reused, ...row.unseen];
         expectsKnown = known.length > 0 ? EXPECTS_KNOWN_BATCHES : Math.max(0, expectsKnown - 1);
         for (const id of [...known, ...again.ids]) knownIds.set(id, true);
@@ -206,7 +212,7 @@ async function takeFromOutbox(tx: Queryable, seqs: readonly bigint[]): Promise<R
 async function recordRows(
   tx: Queryable,
   batch: readonly KeyedEntry[],
-  options: Parameters<typeof recordBatchSql>[1],
+  options: RecordBatchOptions,
 ): Promise<RecordedRow> {
   if (batch.length === 0) return { fresh: 0, discarded: [], repeated: [], reused: [], unseen: [] };
   const [row] = await tx.$queryRaw<RecordedRow[]>(recordBatchSql(batch, options));

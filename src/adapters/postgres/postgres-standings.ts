@@ -1,6 +1,7 @@
 import { MAX_DEPTH } from '../../popularity/popularity-reader.ts';
 import { POPULARITY_WINDOWS } from '../../popularity/ranking.ts';
 import type { StandingsRefresher } from '../../popularity/standings.ts';
+import { dropAnchors } from './decay-anchors.ts';
 import { bucketsOf, type Period } from './popularity-sql.ts';
 import { toRanking } from './postgres-ranking-store.ts';
 import type { Database, Transaction } from './prisma-database.ts';
@@ -42,6 +43,8 @@ interface State {
   readonly minute_done: number;
   readonly hour_done: number;
   readonly rankings_hash: string;
+  /** The last pass was one that keeps anchors: a worker of an older version does not, nor does a dump that was restored. */
+  readonly anchored: boolean;
 }
 
 /** Keeps the standings tables ready. Each pass is one transaction, so readers see whole passes. */
@@ -62,14 +65,19 @@ export function createPostgresStandings(options: StandingsOptions): StandingsRef
     const rankings = (await tx.ranking.findMany({ orderBy: { position: 'asc' } })).map(toRanking);
     const buckets = bucketsOf(state.now.getTime(), state.now.getTime());
     const rankingsHash = await followRankings(tx, rankings, state.rankings_hash);
+    if (!state.anchored) await dropAnchors(tx, []);
 
     const touched = await takeTouched(tx, itemsPerPass);
     await ensureLists(tx, rankings, touched.keys);
     const resized = new Set<number>();
-    const rescore = async (periods: readonly Period[], keys: readonly bigint[]): Promise<void> => {
-      for (const list of await rescoreItems(tx, periods, rankings, buckets, keys)) resized.add(list);
+    const rescore = async (
+      periods: readonly Period[],
+      keys: readonly bigint[],
+      stale: readonly bigint[] = [],
+    ): Promise<void> => {
+      for (const list of await rescoreItems(tx, periods, rankings, buckets, keys, stale)) resized.add(list);
     };
-    await rescore(PERIODS, touched.keys);
+    await rescore(PERIODS, touched.keys, touched.stale);
 
     const marks = { minute: state.minute_done, hour: state.hour_done };
     const resumed = turn !== null && turn.from.minute === marks.minute && turn.from.hour === marks.hour ? turn : null;
@@ -80,7 +88,9 @@ export function createPostgresStandings(options: StandingsOptions): StandingsRef
     await refillLists(tx, rankings, buckets, current.stale, [...resized], lengths);
     const done = left === null ? current.to : marks;
     const asOf = touched.more ? state.as_of : state.now;
-    await tx.standingsState.updateMany({ data: { asOf, rankingsHash, minuteDone: done.minute, hourDone: done.hour } });
+    await tx.$executeRaw`
+      UPDATE standings_state SET as_of = ${asOf}, rankings_hash = ${rankingsHash}, minute_done = ${done.minute},
+        hour_done = ${done.hour}, anchored_xid = pg_current_xact_id()::xid`;
     return { led: true, touchedItems: touched.keys.length, more: touched.more || left !== null, asOf, turn: left };
   }
 
@@ -119,7 +129,8 @@ async function workOff(
 /** Makes the state row on the first pass ever, when every list is yet to be filled. */
 async function readState(tx: Transaction, now: (() => number) | undefined): Promise<State> {
   const read = (): Promise<State[]> => tx.$queryRaw`
-    SELECT clock_timestamp() AS now, as_of, minute_done, hour_done, rankings_hash FROM standings_state`;
+    SELECT clock_timestamp() AS now, as_of, minute_done, hour_done, rankings_hash, coalesce(xmin = anchored_xid, false) AS anchored
+    FROM standings_state`;
   let [state] = await read();
   if (state === undefined) {
     await tx.$executeRaw`INSERT INTO standings_state (as_of, minute_done, hour_done) VALUES ('epoch', 0, 0)`;
@@ -130,18 +141,20 @@ async function readState(tx: Transaction, now: (() => number) | undefined): Prom
 }
 
 /** The items of the oldest touched rows, as many as one pass takes. */
-async function takeTouched(tx: Transaction, most: number): Promise<{ keys: bigint[]; more: boolean }> {
-  const rows = await tx.$queryRaw<{ seq: bigint; item_keys: bigint[] }[]>`
-    SELECT seq, item_keys FROM touched ORDER BY seq LIMIT 200`;
+async function takeTouched(tx: Transaction, most: number): Promise<{ keys: bigint[]; stale: bigint[]; more: boolean }> {
+  const rows = await tx.$queryRaw<{ seq: bigint; item_keys: bigint[]; past_keys: bigint[] | null }[]>`
+    SELECT seq, item_keys, past_keys FROM touched ORDER BY seq LIMIT 200`;
   const keys = new Set<bigint>();
+  const stale = new Set<bigint>();
   const seqs: bigint[] = [];
-  for (const { seq, item_keys } of rows) {
+  for (const { seq, item_keys, past_keys } of rows) {
     // Batches mostly touch what the one before has touched.
     const added = item_keys.filter((key) => !keys.has(key)).length;
     if (seqs.length > 0 && keys.size + added > most) break;
     for (const key of item_keys) keys.add(key);
+    for (const key of past_keys ?? item_keys) stale.add(key);
     seqs.push(seq);
   }
   await tx.$executeRaw`DELETE FROM touched WHERE seq = ANY(${seqs}::bigint[])`;
-  return { keys: [...keys], more: seqs.length < rows.length || rows.length === 200 };
+  return { keys: [...keys], stale: [...stale], more: seqs.length < rows.length || rows.length === 200 };
 }

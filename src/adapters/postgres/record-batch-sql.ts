@@ -93,15 +93,21 @@ export interface RecordedRow {
   readonly unseen: string[];
 }
 
+export interface RecordBatchOptions {
+  readonly oldestMinute: number;
+  readonly today: number;
+  readonly mayBeKnown: boolean;
+}
+
 /**
  * Second statement, the whole batch at once: new interactions, and from those alone people, reactions, rollups and what is
  * to be rescored. Every write is in key order, and every batch writes the tables in the same order, so concurrent workers
- * wait for each other but never in a circle. Minutes older than `oldestMinute` are not kept. Unless some `mayBeKnown`, an id
+ * wait for each other but never in a circle. Minutes older than `oldestMinute` are not kept; `today` is the first of the day. Unless some `mayBeKnown`, an id
  * recorded before fails the whole: looking for conflicts row by row is a tenth of what a batch costs Postgres.
  */
 export function recordBatchSql(
   batch: readonly KeyedEntry[],
-  { oldestMinute, mayBeKnown }: { readonly oldestMinute: number; readonly mayBeKnown: boolean },
+  { oldestMinute, today, mayBeKnown }: RecordBatchOptions,
 ): Prisma.Sql {
   const rows = batch.map(({ entry }) => entry.interaction);
   return Prisma.sql`
@@ -164,7 +170,7 @@ export function recordBatchSql(
       ) AS change (item_key, type, minute, events, people)
       GROUP BY item_key, type, minute
     ),
-    ${addDeltasSql(oldestMinute)},
+    ${addDeltasSql(oldestMinute, today)},
     known AS (
       SELECT i.id, before.id IS NOT NULL AS seen,
         (before.viewer, before.item_key, before.type, before.retraction) = (i.viewer, i.item_key, i.type, i.retraction) AS same
@@ -225,7 +231,7 @@ function refoldedSql(rows: number): Prisma.Sql {
 }
 
 /** Adds a CTE `deltas` (item_key, type, minute, events, people) to every rollup and marks its items for rescoring. */
-function addDeltasSql(oldestMinute: number): Prisma.Sql {
+function addDeltasSql(oldestMinute: number, today: number): Prisma.Sql {
   return Prisma.sql`
     to_minutes AS (
       INSERT INTO minutes (item_key, minute, type, events, people)
@@ -260,7 +266,8 @@ function addDeltasSql(oldestMinute: number): Prisma.Sql {
       DO UPDATE SET events = totals.events + excluded.events, people = totals.people + excluded.people
     ),
     to_touched AS (
-      INSERT INTO touched (item_keys)
-      SELECT array_agg(DISTINCT item_key) FROM deltas HAVING count(*) > 0
+      INSERT INTO touched (item_keys, past_keys)
+      SELECT array_agg(DISTINCT item_key), coalesce(array_agg(DISTINCT item_key) FILTER (WHERE minute < ${today}), '{}')
+      FROM deltas HAVING count(*) > 0
     )`;
 }

@@ -1,4 +1,5 @@
 import { POPULARITY_WINDOWS, type Ranking } from '../../popularity/ranking.ts';
+import { dropAnchors, moveAnchors } from './decay-anchors.ts';
 import { scoredSql, type Buckets, type Period, type Scoring } from './popularity-sql.ts';
 import { plainArray } from './plain-array.ts';
 import type { Transaction } from './prisma-database.ts';
@@ -46,6 +47,7 @@ export async function followRankings(tx: Transaction, rankings: readonly Ranking
   const before = new Map<string, string>(followed === '' ? [] : JSON.parse(followed));
   const kept = rankings.filter((ranking) => before.get(ranking.name) === recipeOf(ranking)).map(({ name }) => name);
   const came = rankings.filter(({ name }) => !kept.includes(name));
+  await dropAnchors(tx, kept);
   await tx.$executeRaw`
     WITH gone AS (DELETE FROM standing_lists WHERE ranking <> ALL(${kept}::text[]) RETURNING id)
     DELETE FROM standings s USING gone WHERE s.list_id = gone.id`;
@@ -106,7 +108,7 @@ function placedSql(condition: Prisma.Sql): Prisma.Sql {
 
 /**
  * Puts the items where they belong now, in the lists of these periods, and takes them out where they do not; gives the lists
- * whose length changed.
+ * whose length changed. Of the `stale` ones, days before today have changed.
  */
 export async function rescoreItems(
   tx: Transaction,
@@ -114,15 +116,18 @@ export async function rescoreItems(
   rankings: readonly Ranking[],
   buckets: Buckets,
   itemKeys: readonly bigint[],
+  stale: readonly bigint[],
 ): Promise<number[]> {
   const keys = Prisma.sql`ANY(${plainArray(itemKeys)}::bigint[])`;
   const scorings = periods.flatMap((period) => {
     const own = rankings.filter((ranking) => periodsOf(ranking).includes(period));
     return own.length === 0
       ? []
-      : [{ period, rankings: own, types: null, buckets, among: Prisma.sql`item_key = ${keys}` }];
+      : [{ period, rankings: own, types: null, buckets, among: Prisma.sql`item_key = ${keys}`, anchored: true }];
   });
   if (itemKeys.length === 0 || scorings.length === 0) return [];
+  const decaying = scorings.find(({ period }) => period === 'DECAY');
+  if (decaying !== undefined) await moveAnchors(tx, decaying.rankings, buckets, itemKeys, stale);
   const aboveWaterline = Prisma.sql`l.ready AND (l.waterline_key IS NULL OR s.sort_key > l.waterline_key
     OR (s.sort_key = l.waterline_key AND s.item_id < l.waterline_item))`;
   const rows = await tx.$queryRaw<{ list_id: number }[]>`
