@@ -3,7 +3,7 @@ import { IMPORT_USAGE, parseImportArguments } from '../import/import-arguments.t
 import { ImportFileError } from '../import/import-file-error.ts';
 import { runImport } from '../import/run-import.ts';
 import { UnavailableError } from '../runtime/errors.ts';
-import { REPEAT_MS } from '../runtime/shutdown.ts';
+import { onStopSignals } from '../runtime/shutdown.ts';
 import { exitOnStartFault } from '../runtime/start-fault.ts';
 import { exitWithUsage, withPorts } from './command-ports.ts';
 import { createImportProgress } from './import-progress.ts';
@@ -20,18 +20,11 @@ async function main(): Promise<void> {
   if (parsed.kind === 'fault') return exitWithUsage(parsed.fault, IMPORT_USAGE);
 
   const stop = new AbortController();
-  let stoppingSince: number | null = null;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (stoppingSince !== null) {
-        if (performance.now() - stoppingSince > REPEAT_MS) process.exit(EXIT_STOPPED);
-        return;
-      }
-      stoppingSince = performance.now();
-      process.stderr.write('stopping after what was read; once more stops at once\n');
-      stop.abort();
-    });
-  }
+  const stopSoon = (): void => {
+    process.stderr.write('stopping after what was read; once more stops at once\n');
+    stop.abort();
+  };
+  onStopSignals(['SIGINT', 'SIGTERM'], stopSoon, () => process.exit(EXIT_STOPPED));
   process.exitCode = await withPorts(async (ports, { retentionDays }) => {
     let badRows: BadRowFile | null = null;
     try {

@@ -1,8 +1,24 @@
 import { isatty } from 'node:tty';
 import type { Logger } from './logger.ts';
 
-/** One Ctrl-C arrives twice under `npm start`: from the terminal, and passed on by npm. */
-export const REPEAT_MS = 1_000;
+/** One Ctrl-C arrives twice under npm: from the terminal, and passed on. */
+const REPEAT_MS = 1_000;
+
+/** `first` once, on any of the signals, and `again` on those that come after it and are not its copy. */
+export function onStopSignals(
+  signals: readonly NodeJS.Signals[],
+  first: (signal: NodeJS.Signals) => void,
+  again: (signal: NodeJS.Signals) => void,
+): void {
+  let sinceMs: number | null = null;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (sinceMs === null) {
+      sinceMs = performance.now();
+      first(signal);
+    } else if (performance.now() - sinceMs >= REPEAT_MS) again(signal);
+  };
+  for (const signal of signals) process.on(signal, onSignal);
+}
 
 export interface SignalOptions {
   readonly drain: () => Promise<void>;
@@ -23,20 +39,15 @@ export interface SignalOptions {
  */
 export function exitOnSignal(options: SignalOptions): { isDraining(): boolean } {
   const { logger, timeoutMs, signals = ['SIGTERM', 'SIGINT'] } = options;
-  let drainingSince: number | null = null;
+  let isDraining = false;
 
   function exitNow(): never {
     options.beforeForcedExit?.();
     process.exit(1);
   }
 
-  function onSignal(signal: NodeJS.Signals): void {
-    if (drainingSince !== null) {
-      if (performance.now() - drainingSince < REPEAT_MS) return;
-      logger.warn({ signal }, 'second signal: exiting without draining');
-      exitNow();
-    }
-    drainingSince = performance.now();
+  function beginDraining(signal: NodeJS.Signals): void {
+    isDraining = true;
     logger.info({ signal }, 'draining');
     const timer = setTimeout(() => {
       logger.error({ timeoutMs }, 'draining took too long');
@@ -61,9 +72,12 @@ export function exitOnSignal(options: SignalOptions): { isDraining(): boolean } 
       options.beforeForcedExit?.();
       process.removeAllListeners(signal);
       process.kill(process.pid, signal);
-    } else if (drainingSince !== null || options.reload()) return;
+    } else if (isDraining || options.reload()) return;
     else logger.warn({ signal }, 'ignored: this process cannot be replaced while it runs; restart it to load anew');
   });
-  for (const signal of signals) process.on(signal, onSignal);
-  return { isDraining: () => drainingSince !== null };
+  onStopSignals(signals, beginDraining, (signal) => {
+    logger.warn({ signal }, 'second signal: exiting without draining');
+    exitNow();
+  });
+  return { isDraining: () => isDraining };
 }
