@@ -10,10 +10,9 @@ import { Prisma } from '../generated/prisma/client.ts';
  * rescored on another day. What is recorded for a day before today names its item in `touched.past_keys`.
  */
 
-/** When today began: an anchor ends a day before it, so no clock need be exact. */
-export function startOfDay(nowMs: number): { readonly minute: number; readonly hour: number } {
-  const day = Math.floor(nowMs / 86_400_000);
-  return { minute: day * 1_440, hour: day * 24 };
+/** Minutes from here on are of today: an anchor ends a day before, so no clock need be exact. */
+export function firstMinuteOfDay(nowMs: number): number {
+  return Math.floor(nowMs / 86_400_000) * 1_440;
 }
 
 /** Anchors of these items as of yesterday, made from the hours themselves for the `stale` ones and where there is none. */
@@ -24,7 +23,7 @@ export async function moveAnchors(
   itemKeys: readonly bigint[],
   stale: readonly bigint[],
 ): Promise<void> {
-  const beforeHour = startOfDay(buckets.hour * 3_600_000).hour - 24;
+  const beforeHour = (Math.floor(buckets.hour / 24) - 1) * 24;
   const isStale = Prisma.sql`m.item_key = ANY(${plainArray(stale)}::bigint[])`;
   await tx.$executeRaw`
     WITH weights AS MATERIALIZED (${weightsSql(rankings, null)}),

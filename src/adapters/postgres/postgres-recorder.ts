@@ -11,7 +11,7 @@ import {
   type RejectedEntry,
 } from '../../interactions/recorder.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
-import { startOfDay } from './decay-anchors.ts';
+import { firstMinuteOfDay } from './decay-anchors.ts';
 import { isFaultOfRows, isMissingPartition, isUniqueViolation, sqlState } from './postgres-errors.ts';
 import { PLAN_KEPT } from './named-statements.ts';
 import { plainArray, quoted } from './plain-array.ts';
@@ -101,7 +101,7 @@ export function createPostgresRecorder(database: Database, now: () => number = D
         await keepRejected(tx, foreseen);
         const row = await recordRows(tx, recordable, {
           oldestMinute: oldestMinute(now()),
-          today: startOfDay(now()).minute,
+          today: firstMinuteOfDay(now()),
           mayBeKnown,
         });
         const known = [...row.repeated, ...row.reused, ...row.unseen];

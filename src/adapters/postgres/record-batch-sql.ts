@@ -102,8 +102,9 @@ export interface RecordBatchOptions {
 /**
  * Second statement, the whole batch at once: new interactions, and from those alone people, reactions, rollups and what is
  * to be rescored. Every write is in key order, and every batch writes the tables in the same order, so concurrent workers
- * wait for each other but never in a circle. Minutes older than `oldestMinute` are not kept; `today` is the first of the day. Unless some `mayBeKnown`, an id
- * recorded before fails the whole: looking for conflicts row by row is a tenth of what a batch costs Postgres.
+ * wait for each other but never in a circle. Minutes older than `oldestMinute` are not kept, and `today` is the first of the
+ * day. Unless some `mayBeKnown`, an id recorded before fails the whole: looking for conflicts row by row is a tenth of what a
+ * batch costs Postgres.
  */
 export function recordBatchSql(
   batch: readonly KeyedEntry[],
