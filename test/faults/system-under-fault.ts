@@ -7,6 +7,7 @@ import { query } from '../servers/query.ts';
 import { startPostgres, type PostgresCluster } from '../servers/start-postgres.ts';
 import { startRabbitmq, type RabbitmqServer } from '../servers/start-rabbitmq.ts';
 import { startRedis, type RedisServer } from '../servers/start-redis.ts';
+import { withPort } from '../servers/with-port.ts';
 import { at } from './ask.ts';
 import { createFaultProxy, type FaultProxy } from './fault-proxy.ts';
 
@@ -198,12 +199,6 @@ export async function missingOf(databaseUrl: string, ids: readonly string[]): Pr
     [ids],
   );
   return rows.map(({ id }) => String(id));
-}
-
-function withPort(text: string, port: number): string {
-  const url = new URL(text);
-  url.port = String(port);
-  return url.href;
 }
 
 /** As `Promise.all`, but fails only when nothing is under way any more: what did start can then be ended. */

@@ -5,6 +5,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createFaultProxy } from '../../../test/faults/fault-proxy.ts';
 import { waitFor } from '../../../test/servers/wait-for.ts';
+import { withPort } from '../../../test/servers/with-port.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../embedded/embedded-postgres.ts';
 import { grantRights } from './postgres-grants.ts';
 import { findMigrationsDir, migrate, pendingMigrations, schemaVersion } from './postgres-migrate.ts';
@@ -79,10 +80,8 @@ test('semicolons in comments, strings and function bodies do not cut a migration
 test('a migration that the server finished though its process was gone is applied', async () => {
   await addMigration('1_slow', 'SELECT pg_sleep(0.7); CREATE TABLE a (x int);');
   const proxy = await createFaultProxy(Number(new URL(url).port));
-  const through = new URL(url);
-  through.port = String(proxy.port);
   try {
-    const migrating = migrate({ url: through.href, migrationsDir });
+    const migrating = migrate({ url: withPort(url, proxy.port), migrationsDir });
     migrating.catch(() => undefined);
     const running = "SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(0.7)%' AND state = 'active'";
     await waitFor('the migration to run', async () => (await query(running)).length === 1);

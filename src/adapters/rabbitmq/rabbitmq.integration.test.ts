@@ -1,10 +1,11 @@
-import { connect, type ConsumeMessage } from 'amqplib';
+import { connect, type Channel, type ConfirmChannel, type ConsumeMessage } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { describeQueueContract } from '../../../test/contracts/queue-contract.ts';
 import { createFaultProxy } from '../../../test/faults/fault-proxy.ts';
 import { startRabbitmq, type RabbitmqServer } from '../../../test/servers/start-rabbitmq.ts';
 import { testQueue } from '../../../test/servers/test-queue.ts';
 import { waitFor } from '../../../test/servers/wait-for.ts';
+import { withPort } from '../../../test/servers/with-port.ts';
 import type { Delivery, DeliverySource } from '../../interactions/queue.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
 import { createLogger } from '../../runtime/logger.ts';
@@ -68,6 +69,32 @@ describe('RabbitMQ', () => {
       source.ack([delivery]);
     }, ignore);
     return got;
+  }
+
+  /** Starts it; gives how many it has taken. Settled at once, so that the next ones are on their way whenever it is stopped. */
+  async function settleAtOnce(source: DeliverySource): Promise<() => number> {
+    ends.push(() => source.close());
+    let taken = 0;
+    await source.start((delivery) => {
+      taken += 1;
+      source.ack([delivery]);
+    }, ignore);
+    await waitFor('the source', () => source.ready());
+    return () => taken;
+  }
+  async function confirmChannel(url: string): Promise<ConfirmChannel> {
+    const broker = await connect(url);
+    ends.push(() => broker.close());
+    return broker.createConfirmChannel();
+  }
+  /** Takes at least so many messages out of the queues: of each, whether it had been handed out before. */
+  async function takeRest(channel: Channel, queues: readonly string[], atLeast: number): Promise<boolean[]> {
+    const redelivered: boolean[] = [];
+    const onMessage = (message: ConsumeMessage | null): void =>
+      void (message !== null && redelivered.push(message.fields.redelivered));
+    for (const queue of queues) await channel.consume(queue, onMessage, { noAck: true });
+    await waitFor('every message', () => redelivered.length >= atLeast);
+    return redelivered;
   }
 
   it('fails a publish that no queue takes, and puts the missing binding back', async () => {
@@ -153,32 +180,19 @@ describe('RabbitMQ', () => {
         prefetch: 4_000,
         logger,
       });
-      ends.push(() => source.close());
-      let taken = 0;
-      // Settled at once, so that the next ones are on their way whenever it is stopped.
-      await source.start((delivery) => {
-        taken += 1;
-        source.ack([delivery]);
-      }, ignore);
-      await waitFor('the source', () => source.ready());
-      const broker = await connect(url);
-      ends.push(() => broker.close());
-      const channel = await broker.createConfirmChannel();
+      const taken = await settleAtOnce(source);
+      const channel = await confirmChannel(url);
       const queues = queueNames({ queueName, partitions });
       for (let n = 0; n < count; n += 1) {
         channel.sendToQueue(queues[n % queues.length] ?? '', Buffer.from(`message ${n}`));
       }
-      await waitFor('the stream', () => taken > 100, { everyMs: 1 });
+      await waitFor('the stream', () => taken() > 100, { everyMs: 1 });
       await source.stop(10_000);
       await source.close();
       await channel.waitForConfirms();
 
-      const left: boolean[] = [];
-      const onMessage = (message: ConsumeMessage | null): void =>
-        void (message !== null && left.push(message.fields.redelivered));
-      for (const queue of queues) await channel.consume(queue, onMessage, { noAck: true });
-      await waitFor('every message', () => taken + left.length >= count);
-      expect(taken + left.length).toBe(count);
+      const left = await takeRest(channel, queues, count - taken());
+      expect(taken() + left.length).toBe(count);
       expect(left.length).toBeGreaterThan(0);
       expect(left.filter((redelivered) => redelivered)).toEqual([]);
     });
@@ -188,11 +202,9 @@ describe('RabbitMQ', () => {
     const { url, queue: queueName } = testQueue();
     const proxy = await createFaultProxy(Number(new URL(url).port));
     ends.push(() => proxy.close());
-    const through = new URL(url);
-    through.port = String(proxy.port);
     const queue = await publisher({ urls: [url], queueName });
     await queue.publish([Buffer.from('a')]);
-    const source = createRabbitmqSource({ urls: [through.href], queueName, prefetch: 4_000, logger });
+    const source = createRabbitmqSource({ urls: [withPort(url, proxy.port)], queueName, prefetch: 4_000, logger });
     ends.push(() => source.close());
     const heard: string[] = [];
     const onDelivery = ({ redeliveries }: Delivery): void => void heard.push(`handed out, again ${redeliveries}`);
@@ -206,36 +218,24 @@ describe('RabbitMQ', () => {
   it('is left amid a trickle only once a consumer has used up its prefetch, and nothing is redelivered', async () => {
     const { url, queue: queueName } = testQueue();
     const source = createRabbitmqSource({ urls: [url], queueName, prefetch: 8_000, logger });
-    ends.push(() => source.close());
-    let taken = 0;
-    await source.start((delivery) => {
-      taken += 1;
-      source.ack([delivery]);
-    }, ignore);
-    await waitFor('the source', () => source.ready());
-    const broker = await connect(url);
-    ends.push(() => broker.close());
-    const channel = await broker.createConfirmChannel();
+    const taken = await settleAtOnce(source);
+    const channel = await confirmChannel(url);
     let sent = 0;
     const trickle = setInterval(() => {
       channel.sendToQueue(queueName, Buffer.from(`message ${sent}`));
       sent += 1;
     }, 25);
     ends.push(async () => clearInterval(trickle));
-    await waitFor('the trickle', () => taken > 5);
-    const takenBefore = taken;
+    await waitFor('the trickle', () => taken() > 5);
+    const takenBefore = taken();
     await source.stop(10_000);
     // A tenth of a second is enough to see that so few do not use up what a worker takes at a time.
-    expect(taken - takenBefore).toBeGreaterThanOrEqual(8);
+    expect(taken() - takenBefore).toBeGreaterThanOrEqual(8);
     await source.close();
     clearInterval(trickle);
     await channel.waitForConfirms();
 
-    const left: boolean[] = [];
-    const onMessage = (message: ConsumeMessage | null): void =>
-      void (message !== null && left.push(message.fields.redelivered));
-    await channel.consume(queueName, onMessage, { noAck: true });
-    await waitFor('every message', () => taken + left.length >= sent);
+    const left = await takeRest(channel, [queueName], sent - taken());
     expect(left.filter((redelivered) => redelivered)).toEqual([]);
   });
 
