@@ -59,6 +59,7 @@ const logger = createLogger('silent', 'test');
 const ids = Array.from({ length: 100 }, (_, n) => `item-${n * 500 + 1}`);
 const viewer = viewerKeyOf({ userId: 'ann' });
 const id = interaction().id;
+const [itemId = ''] = ids;
 const ranking = (name: string): Ranking => {
   const found = rankings.find((one) => one.name === name);
   if (found === undefined) throw new Error(`no ranking ${name}`);
@@ -135,8 +136,27 @@ const HOT: HotQuery[] = [
   [
     'recording what is known, and comes again',
     async (db) => {
-      const [recorder, known] = [createPostgresRecorder(db), entries(interaction(), interaction({ type: 'LIKE' }))];
-      for (let time = 0; time < 3; time += 1) await recorder.record(known);
+      const recorder = createPostgresRecorder(db);
+      const known = entries(interaction({ itemId }), interaction({ itemId, type: 'LIKE' }));
+      const results = [];
+      for (let time = 0; time < 3; time += 1) results.push(await recorder.record(known));
+      expect(results.map(({ recorded, duplicates }) => [recorded, duplicates])).toEqual([
+        [2, 0],
+        [0, 2],
+        [0, 2],
+      ]);
+    },
+  ],
+  [
+    'recording beside what is rejected',
+    async (db) => {
+      const [recorder, reused] = [createPostgresRecorder(db), interaction({ itemId })];
+      const batch = entries(reused, interaction({ itemId: 'unknown' }), {
+        ...reused,
+        viewer: viewerKeyOf({ userId: 'bob' }),
+      });
+      const { rejected } = await recorder.record(batch);
+      expect(rejected.map(({ reason }) => reason).toSorted()).toEqual(['ID_REUSED', 'ITEM_NOT_FOUND']);
     },
   ],
   ['taking a batch from the outbox', (db) => createPostgresRecorder(db).record(fromOutbox())],
