@@ -90,7 +90,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: RECORDER,
     edits: [
       {
-        find: 'return pick(batch, new Set(ids)).map(',
+        find: 'return pick(batch, ids).map(',
         replace: 'return pick(batch, new Set<string>()).map(',
       },
     ],

@@ -1,8 +1,5 @@
-import { hash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import { occurredAtMs } from '../../interactions/interaction-id.ts';
 import { isReactionType, type Interaction } from '../../interactions/interaction.ts';
-import { senderOf } from '../../interactions/message.ts';
 import {
   PoisonBatchError,
   type InteractionRecorder,
@@ -11,31 +8,23 @@ import {
   type RejectedEntry,
 } from '../../interactions/recorder.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
+import { createBatchLookup, findRecorded } from './batch-lookup.ts';
 import { firstMinuteOfDay } from './decay-anchors.ts';
 import { isFaultOfRows, isMissingPartition, isUniqueViolation, sqlState } from './postgres-errors.ts';
-import { PLAN_KEPT } from './named-statements.ts';
-import { plainArray, quoted } from './plain-array.ts';
+import { keepRejectedSql } from './keep-rejected-sql.ts';
 import { createPartitions, oldestMinute } from './postgres-partitions.ts';
 import type { Database, Queryable } from './prisma-database.ts';
 import {
   dropUnfoundedReactionsSql,
-  erasedSql,
   lockReactionsSql,
   recordBatchSql,
   type KeyedEntry,
   type RecordBatchOptions,
   type RecordedRow,
 } from './record-batch-sql.ts';
-import { Prisma } from '../generated/prisma/client.ts';
 
 /** An id from further ahead than any clock error explains would make partitions without end. */
 const MAX_AHEAD_MS = 24 * 60 * 60 * 1_000;
-/** Keys of items never change and items are never deleted. About 100 bytes each. */
-const CACHED_ITEM_KEYS = 500_000;
-/** Ids that came again; about 150 bytes each. */
-const CACHED_KNOWN_IDS = 10_000;
-/** In a batch; more are found by the insert. */
-const MAX_LOOKED_UP = 100;
 /**
  * What was recorded before comes in runs: after a crash, or from a file that was imported already. Met unexpectedly, it makes a batch
  * twice and Postgres log an error; expected, it makes each batch a tenth dearer.
@@ -43,40 +32,13 @@ const MAX_LOOKED_UP = 100;
 const EXPECTS_KNOWN_BATCHES = 20;
 
 /**
- * Records into Postgres through Prisma. A batch is three statements at most, whatever its size; items not met before, new
- * months, reused ids and rejections add their own.
+ * Records into Postgres through Prisma. A batch is three statements at most, whatever its size; one more looks up items not
+ * met before and ids that come again, and new months and ids that are found to be reused add their own.
  */
 export function createPostgresRecorder(database: Database, now: () => number = Date.now): InteractionRecorder {
-  // By size: `max` would set aside room for all of them at the start, which takes 0.2 s.
-  const itemKeys = new LRUCache<string, bigint>({ maxSize: CACHED_ITEM_KEYS, sizeCalculation: () => 1 });
+  const lookup = createBatchLookup();
   const partitions = createPartitions(database);
-  // One client that sends an id over and over would have every batch look for conflicts.
-  const knownIds = new LRUCache<string, true>({ maxSize: CACHED_KNOWN_IDS, sizeCalculation: () => 1 });
   let expectsKnown = 0;
-
-  async function lookUpItems(tx: Queryable, batch: readonly RecordEntry[]): Promise<void> {
-    const missing = new Set<string>();
-    for (const { interaction } of batch) if (!itemKeys.has(interaction.itemId)) missing.add(interaction.itemId);
-    if (missing.size === 0) return;
-    const found = await tx.$queryRaw<{ id: string; key: bigint }[]>`
-      SELECT ${PLAN_KEPT} id, key FROM items WHERE id = ANY(${[...missing]}::text[])`;
-    for (const { id, key } of found) itemKeys.set(id, key);
-  }
-
-  async function key(
-    tx: Queryable,
-    entries: readonly RecordEntry[],
-  ): Promise<{ keyed: KeyedEntry[]; unknown: RejectedEntry[] }> {
-    await lookUpItems(tx, entries);
-    const keyed: KeyedEntry[] = [];
-    const unknown: RejectedEntry[] = [];
-    for (const entry of entries) {
-      const itemKey = itemKeys.get(entry.interaction.itemId);
-      if (itemKey === undefined) unknown.push(rejection(entry, 'ITEM_NOT_FOUND', entry.interaction.itemId));
-      else keyed.push({ entry, itemKey });
-    }
-    return { keyed, unknown };
-  }
 
   async function record(batch: readonly RecordEntry[], before: readonly RejectedEntry[]): Promise<RecordResult> {
     const sifted = sift(batch, now());
@@ -85,41 +47,34 @@ export function createPostgresRecorder(database: Database, now: () => number = D
 
     const attempt = async (mayBeKnown: boolean): Promise<RecordResult> =>
       database.transaction(async (tx) => {
-        const { keyed, unknown } = await key(tx, sifted.entries);
+        const { keyed, unknown, before: again } = await lookup.find(tx, sifted.entries);
         const taken = await takeFromOutbox(tx, outboxSeqs);
         const isOurs = ({ outboxSeq }: Pick<RecordEntry, 'outboxSeq'>): boolean =>
           outboxSeq === null || taken.has(outboxSeq);
         const ours = keyed.filter(({ entry }) => isOurs(entry));
-        const again = await findRecorded(tx, pick(ours, knownIds).slice(0, MAX_LOOKED_UP));
         const recordable = ours.filter(({ entry }) => !again.ids.has(entry.interaction.id));
         // Also for an empty batch: what is rejected beside it must not slip past an erasure.
         await tx.$executeRaw(lockReactionsSql(recordable));
-        const foreseen = [...before, ...sifted.contradicting, ...unknown]
+        const reusedBefore = rejectReused(ours, again.reused);
+        const foreseen = [...before, ...sifted.contradicting, ...unknown.map(rejectUnknown)]
           .filter(isOurs)
-          .concat(rejectReused(ours, again.reused));
-        // Before the rollups, whose rows other workers wait for; what only the insert finds is kept after it.
-        await keepRejected(tx, foreseen);
+          .concat(reusedBefore);
         const row = await recordRows(tx, recordable, {
           oldestMinute: oldestMinute(now()),
           today: firstMinuteOfDay(now()),
           mayBeKnown,
+          rejected: foreseen,
         });
         const known = [...row.repeated, ...row.reused, ...row.unseen];
         expectsKnown = known.length > 0 ? EXPECTS_KNOWN_BATCHES : Math.max(0, expectsKnown - 1);
-        for (const id of [...known, ...again.ids]) knownIds.set(id, true);
-        // Another transaction has recorded these meanwhile: only a statement of its own sees for whom.
-        const meanwhile = await findRecorded(tx, pick(recordable, new Set(row.unseen)));
-        const reusedIds = [...row.reused, ...meanwhile.reused];
-        await dropUnfounded(tx, pick(recordable, new Set([...row.discarded, ...reusedIds])));
-        const reused = rejectReused(recordable, reusedIds);
-        await keepRejected(tx, reused);
-        const rejected = [...foreseen, ...reused];
-        const effective = row.fresh + row.discarded.length + again.reused.length + reused.length;
+        lookup.expect([...known, ...again.ids]);
+        const reused = await settleFound(tx, recordable, row);
+        const effective = row.fresh + row.discarded.length + reusedBefore.length + reused.length;
         return {
           recorded: row.fresh,
           duplicates: ours.length - effective + sifted.repeating.filter(isOurs).length,
           discarded: pick(recordable, new Set(row.discarded)).map(({ entry }) => entry.interaction),
-          rejected,
+          rejected: [...foreseen, ...reused],
           skipped: outboxSeqs.length - taken.size,
         };
       });
@@ -214,10 +169,25 @@ async function recordRows(
   batch: readonly KeyedEntry[],
   options: RecordBatchOptions,
 ): Promise<RecordedRow> {
-  if (batch.length === 0) return { fresh: 0, discarded: [], repeated: [], reused: [], unseen: [] };
+  if (batch.length === 0) {
+    await keepRejected(tx, options.rejected);
+    return { fresh: 0, discarded: [], repeated: [], reused: [], unseen: [] };
+  }
   const [row] = await tx.$queryRaw<RecordedRow[]>(recordBatchSql(batch, options));
   if (row === undefined) throw new Error('recording gave no row');
   return row;
+}
+
+/** Of what only the insert found: takes back the reactions made for it, and rejects the reused ids. */
+async function settleFound(tx: Queryable, batch: readonly KeyedEntry[], row: RecordedRow): Promise<RejectedEntry[]> {
+  // Another transaction has recorded these meanwhile: only a statement of its own sees for whom.
+  const unseen = pick(batch, new Set(row.unseen)).map(({ entry }) => entry.interaction);
+  const meanwhile = await findRecorded(tx, unseen);
+  const reusedIds = new Set([...row.reused, ...meanwhile.reused]);
+  await dropUnfounded(tx, pick(batch, new Set([...row.discarded, ...reusedIds])));
+  const reused = rejectReused(batch, reusedIds);
+  await keepRejected(tx, reused);
+  return reused;
 }
 
 async function dropUnfounded(tx: Queryable, batch: readonly KeyedEntry[]): Promise<void> {
@@ -225,60 +195,20 @@ async function dropUnfounded(tx: Queryable, batch: readonly KeyedEntry[]): Promi
   if (reactions.length > 0) await tx.$executeRaw(dropUnfoundedReactionsSql(reactions));
 }
 
-function rejectReused(batch: readonly KeyedEntry[], ids: readonly string[]): RejectedEntry[] {
-  return pick(batch, new Set(ids)).map(({ entry }) =>
+function rejectUnknown(entry: RecordEntry): RejectedEntry {
+  return rejection(entry, 'ITEM_NOT_FOUND', entry.interaction.itemId);
+}
+
+function rejectReused(batch: readonly KeyedEntry[], ids: ReadonlySet<string>): RejectedEntry[] {
+  return pick(batch, ids).map(({ entry }) =>
     rejection(entry, 'ID_REUSED', 'recorded before with another viewer, item or type'),
   );
 }
 
-function pick(
-  batch: readonly KeyedEntry[],
-  ids: { readonly size: number; has(id: string): boolean },
-): readonly KeyedEntry[] {
+function pick(batch: readonly KeyedEntry[], ids: ReadonlySet<string>): readonly KeyedEntry[] {
   return ids.size === 0 ? [] : batch.filter(({ entry }) => ids.has(entry.interaction.id));
 }
 
-interface RecordedBefore {
-  readonly ids: ReadonlySet<string>;
-  /** Those of them that are recorded for somebody or something else. */
-  readonly reused: readonly string[];
-}
-
-async function findRecorded(tx: Queryable, batch: readonly KeyedEntry[]): Promise<RecordedBefore> {
-  if (batch.length === 0) return { ids: new Set(), reused: [] };
-  const rows = batch.map(({ entry }) => entry.interaction);
-  const found = await tx.$queryRaw<{ id: string; same: boolean }[]>(Prisma.sql`
-    SELECT input.id::text,
-      (i.viewer, i.item_key, i.type, i.retraction) = (input.viewer, input.item_key, input.type, input.retraction) AS same
-    FROM unnest(
-      ${rows.map((row) => row.id)}::uuid[],
-      ${rows.map((row) => row.viewer)}::uuid[],
-      ${batch.map(({ itemKey }) => itemKey)}::bigint[],
-      ${rows.map((row) => row.type)}::interaction_type[],
-      ${rows.map((row) => row.retraction)}::boolean[]
-    ) AS input (id, viewer, item_key, type, retraction)
-    -- So that no plan reads whole months.
-    CROSS JOIN LATERAL (SELECT * FROM interactions WHERE id = input.id LIMIT 1) AS i`);
-  return { ids: new Set(found.map(({ id }) => id)), reused: found.filter(({ same }) => !same).map(({ id }) => id) };
-}
-
-/** Once per body: a message that comes again after a crash is not kept twice; nothing of a person erased since they sent it. */
 async function keepRejected(tx: Queryable, entries: readonly RejectedEntry[]): Promise<void> {
-  if (entries.length === 0) return;
-  const senders = entries.map(({ interaction, body }) => interaction ?? senderOf(body));
-  await tx.$executeRaw`
-    INSERT INTO rejected (body_hash, body, interaction_id, viewer, reason, detail)
-    SELECT ${PLAN_KEPT} decode(hash, 'hex'), decode(body, 'base64'), interaction_id, viewer, reason, detail
-    FROM unnest(
-      ${plainArray(entries.map(({ body }) => hash('sha256', body, 'hex')))}::text[],
-      ${plainArray(entries.map(({ body }) => quoted(Buffer.from(body).toString('base64'))))}::text[],
-      ${plainArray(entries.map(({ interaction }) => interaction?.id ?? 'NULL'))}::uuid[],
-      ${plainArray(senders.map((sender) => sender?.viewer ?? 'NULL'))}::uuid[],
-      ${plainArray(entries.map(({ reason }) => reason))}::rejection_reason[],
-      ${plainArray(entries.map(({ detail }) => quoted(detail.replaceAll('\0', '').toWellFormed().slice(0, 1_000))))}::text[],
-      ${plainArray(senders.map((sender) => sender?.acceptedAtMs ?? 'NULL'))}::float8[]
-    ) AS input (hash, body, interaction_id, viewer, reason, detail, accepted_at)
-    WHERE NOT ${erasedSql(Prisma.sql`input.viewer`, Prisma.sql`input.accepted_at`)}
-    ORDER BY hash
-    ON CONFLICT (body_hash) DO NOTHING`;
+  if (entries.length > 0) await tx.$executeRaw(keepRejectedSql(entries));
 }

@@ -1,6 +1,8 @@
 import { isReactionType, type Interaction, type InteractionType } from '../../interactions/interaction.ts';
 import { applyReactionEvents } from '../../interactions/reaction.ts';
-import type { RecordEntry } from '../../interactions/recorder.ts';
+import type { RecordEntry, RejectedEntry } from '../../interactions/recorder.ts';
+import { erasedSql } from './erased-sql.ts';
+import { keepRejectedSql } from './keep-rejected-sql.ts';
 import { PLAN_KEPT } from './named-statements.ts';
 import { plainArray, quoted } from './plain-array.ts';
 import { Prisma } from '../generated/prisma/client.ts';
@@ -74,13 +76,6 @@ export function dropUnfoundedReactionsSql(batch: readonly KeyedEntry[]): Prisma.
         AND i.viewer = r.viewer AND i.item_key = r.item_key AND i.type = r.type)`;
 }
 
-/** Whether the person was erased after this was accepted (ms since the epoch). Costs nothing while nobody is. */
-export function erasedSql(viewer: Prisma.Sql, acceptedAtMs: Prisma.Sql): Prisma.Sql {
-  return Prisma.sql`((SELECT count(*) FROM erasures) > 0 AND EXISTS (
-    SELECT FROM erasures e, erasure_key k
-    WHERE e.viewer_hash = sha256(k.key || uuid_send(${viewer})) AND e.erased_at >= to_timestamp(${acceptedAtMs} / 1000.0)))`;
-}
-
 export interface RecordedRow {
   readonly fresh: number;
   /** Ids of people who were erased. */
@@ -97,6 +92,8 @@ export interface RecordBatchOptions {
   readonly oldestMinute: number;
   readonly today: number;
   readonly mayBeKnown: boolean;
+  /** Kept beside the batch. */
+  readonly rejected: readonly RejectedEntry[];
 }
 
 /**
@@ -108,7 +105,7 @@ export interface RecordBatchOptions {
  */
 export function recordBatchSql(
   batch: readonly KeyedEntry[],
-  { oldestMinute, today, mayBeKnown }: RecordBatchOptions,
+  { oldestMinute, today, mayBeKnown, rejected }: RecordBatchOptions,
 ): Prisma.Sql {
   const rows = batch.map(({ entry }) => entry.interaction);
   return Prisma.sql`
@@ -172,6 +169,7 @@ export function recordBatchSql(
       GROUP BY item_key, type, minute
     ),
     ${addDeltasSql(oldestMinute, today)},
+    ${rejected.length > 0 ? Prisma.sql`to_rejected AS (${keepRejectedSql(rejected)}),` : Prisma.empty}
     known AS (
       SELECT i.id, before.id IS NOT NULL AS seen,
         (before.viewer, before.item_key, before.type, before.retraction) = (i.viewer, i.item_key, i.type, i.retraction) AS same
