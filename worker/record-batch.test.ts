@@ -120,6 +120,16 @@ describe('createBatchRecorder', () => {
     expect(source.acked).toHaveLength(5);
   });
 
+  it('tells the age of what is recorded beside what its client sent again, and not of what the queue handed out again', async () => {
+    const { source, recordBatch, metrics } = setUp();
+    const again = delivery('one', 1);
+    await recordBatch(source, [again]);
+    await recordBatch(source, [again, delivery('two'), delivery('unknown'), delivery('erased')]);
+    await recordBatch(source, [delivery('three')]);
+    const { values } = await metrics.freshness.get();
+    expect(values.find(({ metricName }) => metricName?.endsWith('_count'))?.value).toBe(3);
+  });
+
   it('acknowledges and forgets what the recorder itself rejected', async () => {
     const { source, recordBatch, removed, metrics } = setUp();
     await recordBatch(source, [delivery('good'), delivery('unknown')]);

@@ -104,7 +104,7 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
       metrics.recordBatchDuration.observe((performance.now() - startedAtMs) / 1_000);
       metrics.recordBatchSize.observe(items.length);
       source.ack(settles);
-      countResult(entries, outcome.value);
+      countResult(items, outcome.value);
       // The preview of one may have been made after its person's were forgotten.
       forgetPending([...rejectedOnes(outcome.value.rejected), ...outcome.value.discarded]);
     }
@@ -150,15 +150,21 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
     }
   }
 
-  function countResult(entries: readonly RecordEntry[], result: RecordResult): void {
+  function countResult(items: readonly Item<Delivery>[], result: RecordResult): void {
     counters.recorded.inc(result.recorded);
     counters.duplicate.inc(result.duplicates);
     counters.discarded.inc(result.discarded.length);
     countRejected(result.rejected);
-    // Of a batch with duplicates in it nobody knows which they are, and theirs would be the age of a redelivery.
-    if (result.recorded !== entries.length) return;
+    // Any of them may be what another worker has recorded.
+    if (result.skipped > 0) return;
+    const isAllNew = result.recorded === items.length;
+    const unrecorded = new Set([...rejectedOnes(result.rejected), ...result.discarded]);
     const nowMs = Date.now();
-    for (const { interaction } of entries) {
+    for (const { delivery, entry } of items) {
+      const { interaction } = entry;
+      // One that came again was perhaps recorded the first time: its age would be that of the redelivery. What its client sent
+      // again has an age of its own.
+      if ((!isAllNew && delivery.redeliveries > 0) || unrecorded.has(interaction)) continue;
       metrics.freshness.observe(Math.max(0, nowMs - interaction.acceptedAtMs) / 1_000);
     }
   }
