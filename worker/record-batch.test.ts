@@ -130,6 +130,18 @@ describe('createBatchRecorder', () => {
     expect(values.find(({ metricName }) => metricName?.endsWith('_count'))?.value).toBe(3);
   });
 
+  it('keeps what it cannot read in slices, however large each is', async () => {
+    const { recorder, source, recordBatch } = setUp();
+    const large = Array.from({ length: 5 }, () => ({ ...delivery('x'), body: Buffer.alloc(7 * 1024 * 1024, '1') }));
+    const keptBefore: number[] = [];
+    recorder.before = () => void keptBefore.push(recorder.rejected.length);
+    await recordBatch(source, [...large, delivery('good')]);
+    expect(keptBefore).toEqual([0, 2, 4]);
+    expect(recorder.rejected).toHaveLength(5);
+    expect(recorder.recorded).toEqual(['good']);
+    expect(source.acked).toHaveLength(6);
+  });
+
   it('acknowledges and forgets what the recorder itself rejected', async () => {
     const { source, recordBatch, removed, metrics } = setUp();
     await recordBatch(source, [delivery('good'), delivery('unknown')]);

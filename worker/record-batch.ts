@@ -17,6 +17,8 @@ import { backoffMs, pause } from './pause.ts';
 
 /** What came back more often may be what crashes workers: it is recorded alone, so that it takes no others with it. */
 const MAX_REDELIVERIES_IN_BATCH = 3;
+/** Kept in one statement; what cannot be read may be of any size. */
+const MAX_REJECTED_BYTES = 16 * 1024 * 1024;
 /** An error of no known kind is tried so often before the rows are suspected. */
 const TRIES_OF_UNKNOWN = 4;
 
@@ -78,7 +80,9 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
     for (const { entry } of [...batch, ...suspects]) oldestMs = Math.min(oldestMs, entry.interaction.acceptedAtMs);
     const settled = inHand.take(source.name, oldestMs);
     try {
-      await (batch.length > 0 ? record(batch, unreadable) : reject(unreadable));
+      const [beside = [], ...more] = inSlices(unreadable, MAX_REJECTED_BYTES);
+      await (batch.length > 0 ? record(batch, beside) : reject(beside));
+      for (const slice of more) await reject(slice);
       for (const suspect of suspects) await record([suspect]);
     } finally {
       settled();
@@ -183,4 +187,19 @@ export function createBatchRecorder(options: BatchRecorderOptions) {
 
 function rejectedOnes(entries: readonly RejectedEntry[]): Interaction[] {
   return entries.flatMap(({ interaction }) => interaction ?? []);
+}
+
+/** In order, each of at most so many bytes or of one alone. */
+function inSlices<R extends Rejected<unknown>>(rejected: readonly R[], maxBytes: number): R[][] {
+  const slices: R[][] = [];
+  let bytes = Infinity;
+  for (const one of rejected) {
+    bytes += one.entry.body.byteLength;
+    if (bytes > maxBytes) {
+      slices.push([]);
+      bytes = one.entry.body.byteLength;
+    }
+    slices.at(-1)?.push(one);
+  }
+  return slices;
 }
