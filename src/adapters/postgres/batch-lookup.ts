@@ -34,25 +34,33 @@ export interface BatchLookup {
 }
 
 /** What is known of a batch before it is recorded: the keys of its items, and which of the ids that came again are recorded. */
-export function createBatchLookup(): BatchLookup {
+export function createBatchLookup(cachedItemKeys = CACHED_ITEM_KEYS): BatchLookup {
   // By size: `max` would set aside room for all of them at the start, which takes 0.2 s.
-  const itemKeys = new LRUCache<string, bigint>({ maxSize: CACHED_ITEM_KEYS, sizeCalculation: () => 1 });
+  const itemKeys = new LRUCache<string, bigint>({ maxSize: cachedItemKeys, sizeCalculation: () => 1 });
   const knownIds = new LRUCache<string, true>({ maxSize: CACHED_KNOWN_IDS, sizeCalculation: () => 1 });
 
   return {
     async find(tx, entries) {
+      // Held by this batch, for what the cache has it may lose at any time.
+      const held = new Map<string, bigint>();
       const missing = new Set<string>();
       const suspects: Interaction[] = [];
       for (const { interaction } of entries) {
-        if (!itemKeys.has(interaction.itemId)) missing.add(interaction.itemId);
+        const { itemId } = interaction;
+        const key = held.get(itemId) ?? itemKeys.get(itemId);
+        if (key === undefined) missing.add(itemId);
+        else held.set(itemId, key);
         if (knownIds.has(interaction.id) && suspects.length < MAX_LOOKED_UP) suspects.push(interaction);
       }
       const { keys, before } = await lookUp(tx, [...missing], suspects);
-      for (const [id, key] of keys) itemKeys.set(id, key);
+      for (const [id, key] of keys) {
+        held.set(id, key);
+        itemKeys.set(id, key);
+      }
       const keyed: KeyedEntry[] = [];
       const unknown: RecordEntry[] = [];
       for (const entry of entries) {
-        const itemKey = itemKeys.get(entry.interaction.itemId);
+        const itemKey = held.get(entry.interaction.itemId);
         if (itemKey === undefined) unknown.push(entry);
         else keyed.push({ entry, itemKey });
       }
