@@ -57,7 +57,9 @@ export function createPostgresStandings(options: StandingsOptions): StandingsRef
   let turn: Turn | null = null;
 
   async function pass(tx: Transaction, restMs: number) {
-    const [lock] = await tx.$queryRaw<{ led: boolean }[]>`SELECT pg_try_advisory_xact_lock(${REFRESH_LOCK}) AS led`;
+    // As while recording: what a pass sums is estimated dear, and compiling it would take longer than it does.
+    const [lock] = await tx.$queryRaw<{ led: boolean }[]>`
+      SELECT pg_try_advisory_xact_lock(${REFRESH_LOCK}) AS led, set_config('jit', 'off', true)`;
     if (lock?.led !== true) return NOT_LED;
     const state = await readState(tx, now);
     const ageMs = state.now.getTime() - state.as_of.getTime();
