@@ -218,20 +218,22 @@ test('rescoring reads the hours of two days, and all of them only of an item who
   expect(await score()).toBeCloseTo(1 + all(1, 600) + half(200) + half(300) + half(400), 6);
 });
 
-test('a batch names the items of which it changes a day before today', async () => {
+test('a batch names the items of which it changes a day before today, and a change of an item itself names none', async () => {
   await using recording = await createRecording(await createTestDatabase(), ids.slice(0, 3));
   const { recorder } = recording;
   const daysAgo = (itemId: string, days: number) =>
     interaction({ itemId, id: newInteractionIdAt(Date.now() - days * 86_400_000) });
   await recorder.record(entries(interaction({ itemId: 'item-00' }), daysAgo('item-01', 1), daysAgo('item-02', 20)));
   await recorder.record(entries(interaction({ itemId: 'item-00' })));
+  await createPostgresItemStore(recording.migrated.database).hide(['item-02'], true);
   expect(
     await recording.sql(`
       SELECT ARRAY(SELECT id FROM items WHERE key = ANY(item_keys) ORDER BY id) AS touched,
-        ARRAY(SELECT id FROM items WHERE key = ANY(past_keys) ORDER BY id) AS past
-      FROM touched WHERE cardinality(item_keys) < 3 OR past_keys IS NOT NULL ORDER BY seq`),
+        ARRAY(SELECT id FROM items WHERE key = ANY(coalesce(past_keys, item_keys)) ORDER BY id) AS past
+      FROM touched ORDER BY seq`),
   ).toEqual([
     { touched: ['item-00', 'item-01', 'item-02'], past: ['item-01', 'item-02'] },
     { touched: ['item-00'], past: [] },
+    { touched: ['item-02'], past: [] },
   ]);
 });

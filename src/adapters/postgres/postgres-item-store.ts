@@ -54,7 +54,7 @@ export function createPostgresItemStore(database: Database): ItemStore {
           ON CONFLICT (id) DO UPDATE SET title = excluded.title, category = excluded.category, url = excluded.url,
             image_url = excluded.image_url, attributes = excluded.attributes
           RETURNING key, ${COLUMNS}`);
-        await tx.$executeRaw`INSERT INTO touched (item_keys) VALUES (${stored.map(({ key }) => key)}::bigint[])`;
+        await tx.$executeRaw`INSERT INTO touched (item_keys, past_keys) VALUES (${stored.map(({ key }) => key)}::bigint[], '{}')`;
         return stored;
       });
       const byId = new Map(rows.map((row) => [row.id, toItem(row)]));
@@ -84,7 +84,7 @@ export function createPostgresItemStore(database: Database): ItemStore {
           FROM before LEFT JOIN changed ON changed.key = before.key`);
         const keys = rows.filter(({ changed }) => changed).map(({ key }) => key);
         if (keys.length > 0) {
-          await tx.$executeRaw`INSERT INTO touched (item_keys) VALUES (${keys}::bigint[])`;
+          await tx.$executeRaw`INSERT INTO touched (item_keys, past_keys) VALUES (${keys}::bigint[], '{}')`;
           await tx.$executeRaw`UPDATE catalogue_state SET generation = generation + 1`;
         }
         return rows.map(({ id }) => id);
