@@ -30,6 +30,7 @@ it.each([
   [[{ ...HOT, weights: { HATE: 1 } }], 'ranking 1 ("hot"), weights'],
   [[{ ...HOT, weights: { LIKE: 0 } }], 'ranking 1 ("hot"), weights.LIKE:'],
   [[{ ...HOT, window: 'DAY' }], 'ranking 1 ("hot"): exactly one of window and halfLifeHours'],
+  [[{ ...HOT, halfLifeHours: 0.0005 }], 'ranking 1 ("hot"), halfLifeHours:'],
   [[{ ...TOP, window: 'YEAR' }], 'ranking 1 ("top"), window:'],
   [[{ ...TOP, extra: 1 }], 'extra'],
   [[{ ...HOT, counts: undefined }], 'ranking 1 ("hot"), counts:'],

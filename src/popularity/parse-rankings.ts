@@ -13,7 +13,12 @@ const ranking = z
       .refine((weights) => Object.keys(weights).length > 0, 'at least one type'),
     counts: z.enum(['people', 'events']),
     window: z.enum(POPULARITY_WINDOWS).nullish(),
-    halfLifeHours: z.number().positive().max(87_600).nullish(),
+    // A minute: below some seconds a step of an hour is none that Postgres can tell from zero.
+    halfLifeHours: z
+      .number()
+      .min(1 / 60)
+      .max(87_600)
+      .nullish(),
   })
   .refine((one) => isSet(one.window) !== isSet(one.halfLifeHours), 'exactly one of window and halfLifeHours');
 
