@@ -4,6 +4,10 @@ import type { Database, Queryable } from './prisma-database.ts';
 import { RECORDING_LOCK } from './record-batch-sql.ts';
 
 const CHUNK = 1_000;
+/** Nothing is recorded meanwhile, so as few calls as will do. */
+const REACTIONS_CHUNK = 10_000;
+/** With the last chunk go all reactions of one person, which may be all that an import gave to a single name. */
+const TIMEOUT_MS = 600_000;
 
 /** By functions of the database, since the role of an API may delete nothing itself. */
 export function createPostgresEraser(database: Database, now: () => number = Date.now): ViewerEraser {
@@ -14,7 +18,7 @@ export function createPostgresEraser(database: Database, now: () => number = Dat
       const erased = await database.transaction(async (tx) => {
         await tx.$executeRaw`SELECT pg_advisory_xact_lock(${RECORDING_LOCK})`;
         return erase(tx);
-      });
+      }, TIMEOUT_MS);
       all += erased;
       if (erased < CHUNK) return all;
     }
@@ -29,7 +33,7 @@ export function createPostgresEraser(database: Database, now: () => number = Dat
           SELECT erase_interactions(${viewer}::uuid, ${CHUNK}::integer, ${fromMinute}::integer) AS erased`;
         const erased = row?.erased ?? 0;
         // With the last of them: a reaction that is missing would be made anew of an interaction that comes again.
-        if (erased < CHUNK) while ((await eraseReactions(client, viewer, fromMinute)) === CHUNK);
+        if (erased < CHUNK) while ((await eraseReactions(client, viewer, fromMinute)) === REACTIONS_CHUNK);
         return erased;
       });
       await database.primary((client) => client.$executeRaw`SELECT erase_rejected(${viewer}::uuid)`);
@@ -40,6 +44,6 @@ export function createPostgresEraser(database: Database, now: () => number = Dat
 
 async function eraseReactions(client: Queryable, viewer: string, fromMinute: number): Promise<number> {
   const [row] = await client.$queryRaw<{ erased: number }[]>`
-    SELECT erase_reactions(${viewer}::uuid, ${CHUNK}::integer, ${fromMinute}::integer) AS erased`;
+    SELECT erase_reactions(${viewer}::uuid, ${REACTIONS_CHUNK}::integer, ${fromMinute}::integer) AS erased`;
   return row?.erased ?? 0;
 }
