@@ -46,6 +46,15 @@ async function counted(documents: readonly string[], names: readonly string[] = 
 }
 
 describe('operation metrics', () => {
+  it('count faults from zero, since a rate sees a counter grow only from a value that was there', async () => {
+    const metrics = createMetrics();
+    createOperationMetrics({ metrics, listed: () => new Set() });
+    for (const outcome of ['partial', 'fault']) {
+      const expected = { labels: { operation: 'other', outcome }, value: 0 };
+      expect((await metrics.operations.get()).values).toContainEqual(expected);
+    }
+  });
+
   it('name what is listed or ours, and call everything else other', async () => {
     const { operations } = await counted(
       ['query Listed { hello }', 'query PopularItems { hello }', 'query Anything { hello }', '{ hello }'],
@@ -62,7 +71,7 @@ describe('operation metrics', () => {
       '{ busy }',
       '{ hello }',
     ]);
-    expect(operations).toEqual(['other refused 2', 'other partial 1', 'other fault 1', 'other ok 1']);
+    expect(operations).toEqual(['other partial 1', 'other fault 1', 'other refused 2', 'other ok 1']);
     expect(durations).toEqual(['other read 2']);
   });
 

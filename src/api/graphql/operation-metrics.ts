@@ -65,6 +65,8 @@ export function createOperationMetrics(options: {
   const labelOf = createOperationLabels(options.listed);
 
   function makeMeter(operation: string, kind: string, names: ReadonlySet<string>): Meter {
+    // A rate sees a counter grow only from a value that was there before.
+    for (const outcome of ['partial', 'fault']) operations.inc({ operation, outcome }, 0);
     return {
       names,
       outcomes: {

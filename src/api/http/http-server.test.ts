@@ -359,6 +359,12 @@ describe('a slow client', () => {
   });
 });
 
+it('counts its faults from zero, since a rate sees a counter grow only from a value that was there', async () => {
+  await using api = await startTransport();
+  const metrics = await api.metrics.registry.metrics();
+  for (const status of [500, 503]) expect(metrics).toContain(`requests_total{status="${status}",route="api"} 0`);
+});
+
 /** Asks for an answer of 9 MB, and takes nothing of it. */
 async function askForMuch(port: number): Promise<Socket> {
   const fields = 'abcdefghij'

@@ -67,6 +67,8 @@ export function createHttpServer(options: HttpServerOptions): ApiHttpServer {
   /** Their answer went out before their body was in; nothing may be written after it. */
   const answeredEarly = new WeakSet<Socket>();
   const counters = { api: new Map<number, { inc(): void }>(), health: new Map<number, { inc(): void }>() };
+  // A rate sees a counter grow only from a value that was there before.
+  for (const status of ['500', '503']) metrics.httpRequests.inc({ status, route: 'api' }, 0);
   let isDraining = false;
   /** While and after the port was left to others: when the last connection has ended. */
   let handedOver: Promise<void> | undefined;
