@@ -103,31 +103,34 @@ describe('with TLS', () => {
 });
 
 describe('limits', () => {
-  it('an address that writes too fast gets 429 as JSON and when to come back, and may still read', async () => {
-    await using nginx = await startProxy([upstream.url]);
-    const write = () =>
-      fetch(`${nginx.url}/graphql`, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } });
-    const answers = await Promise.all(Array.from({ length: 180 }, write));
-    const refused = answers.filter(({ status }) => status === 429);
-    const taken = answers.filter(({ status }) => status === 200);
-    // The burst, and what the rate gave back meanwhile.
-    expect(taken.length).toBeGreaterThan(100);
-    expect(refused.length + taken.length).toBe(180);
-    const [first] = refused;
-    if (first === undefined) throw new Error('none was refused');
-    expect(first.headers.get('retry-after')).toBe('1');
-    expect(first.headers.get('content-type')).toMatch('application/json');
-    expect(await first.json()).toEqual({
-      errors: [{ message: 'Too many requests from this address.', extensions: { code: 'RATE_LIMITED' } }],
-    });
-    expect((await fetch(`${nginx.url}/graphql?documentId=x`)).status).toBe(200);
-    expect((await fetch(`${nginx.url}/`)).status).toBe(200);
-  });
+  it.each(['POST', 'PUT'])(
+    'an address that sends %s too fast gets 429 as JSON, when to come back, and may still read',
+    async (method) => {
+      await using nginx = await startProxy([upstream.url]);
+      const request = { method, body: '{}', headers: { 'content-type': 'application/json' } };
+      const write = () => fetch(`${nginx.url}/graphql`, request);
+      const answers = await Promise.all(Array.from({ length: 180 }, write));
+      const refused = answers.filter(({ status }) => status === 429);
+      const taken = answers.filter(({ status }) => status === 200);
+      // The burst, and what the rate gave back meanwhile.
+      expect(taken.length).toBeGreaterThan(100);
+      expect(refused.length + taken.length).toBe(180);
+      const [first] = refused;
+      if (first === undefined) throw new Error('none was refused');
+      expect(first.headers.get('retry-after')).toBe('1');
+      expect(first.headers.get('content-type')).toMatch('application/json');
+      expect(await first.json()).toEqual({
+        errors: [{ message: 'Too many requests from this address.', extensions: { code: 'RATE_LIMITED' } }],
+      });
+      expect((await fetch(`${nginx.url}/graphql?documentId=x`)).status).toBe(200);
+      expect((await fetch(`${nginx.url}/`)).status).toBe(200);
+    },
+  );
 
-  it('reads are limited too, far later', async () => {
+  it.each(['/graphql?documentId=x', '/health/ready'])('%s is limited too, far later', async (path) => {
     await using nginx = await startProxy([upstream.url]);
     const statuses: number[] = [];
-    const read = async () => void statuses.push((await fetch(`${nginx.url}/graphql?documentId=x`)).status);
+    const read = async () => void statuses.push((await fetch(nginx.url + path)).status);
     await Promise.all(Array.from({ length: 100 }, read));
     expect(statuses.every((status) => status === 200)).toBe(true);
     while (!statuses.includes(429) && statuses.length < 5_000) await Promise.all(Array.from({ length: 100 }, read));
