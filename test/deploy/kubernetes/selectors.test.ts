@@ -23,12 +23,18 @@ it('selectors, budgets, autoscalers, routes and monitors point at what there is'
       expect(labelled(labelSelector)).toEqual([name]);
     }
   }
-  for (const kind of ['PodDisruptionBudget', 'PodMonitor']) {
+  // Their operators make the pods, and give them these labels.
+  const operated = ({ matchLabels }: { matchLabels: Labels }): string[] =>
+    Object.entries({ 'cnpg.io/poolerName': 'Pooler', 'app.kubernetes.io/name': 'RabbitmqCluster' }).flatMap(
+      ([label, kind]) =>
+        manifests.ofKind(kind).flatMap(({ metadata }) => (metadata.name === matchLabels[label] ? [metadata.name] : [])),
+    );
+  for (const [kind, count] of Object.entries({ PodDisruptionBudget: 4, PodMonitor: 2 })) {
     for (const { metadata, spec } of manifests.ofKind(kind)) {
       const { selector } = spec as { selector: { matchLabels: Labels } };
-      expect(labelled(selector)).toEqual([metadata.name]);
+      expect([...labelled(selector), ...operated(selector)]).toEqual([metadata.name]);
     }
-    expect(manifests.ofKind(kind)).toHaveLength(2);
+    expect(manifests.ofKind(kind)).toHaveLength(count);
   }
   const targets = [...manifests.ofKind('HorizontalPodAutoscaler'), ...manifests.ofKind('ScaledObject')].map(
     ({ spec }) => {
