@@ -50,13 +50,17 @@ class Person(FastHttpUser):
     def write(self, name, interactions):
         """Sends until somebody says yes or no; whether it was accepted."""
         LEDGER.sent(self.viewer, interactions)
+        unsure = False
         for attempt in range(self.attempts):
             if attempt > 0:
                 gevent.sleep(REQUESTS["retry_seconds"])
             accepted = self.record(name, interactions)
-            if accepted is not None:
+            # A no tells nothing of an attempt before it that got no answer.
+            if accepted or (accepted is False and not unsure):
                 LEDGER.answered(accepted, interactions)
+            if accepted is not None:
                 break
+            unsure = True
         if accepted and one_in_hundred(self.resend_percent):
             self.record(f"{name} (again)", interactions)
         return accepted
