@@ -27,7 +27,7 @@ export interface Assumptions {
   readonly copies: number;
   /** Of one quorum queue, persistent and confirmed: 25,000 to 34,000 were seen on two cores. */
   readonly queueMessagesPerSecond: number;
-  /** Of PgBouncer's one thread, for an interaction from accepted to recorded, with what is asked all the time: docs/load/summary.md, 6.2 CPU seconds for 218,831. */
+  /** Of PgBouncer's one thread, for an interaction from accepted to recorded, with what is asked all the time: docs/load/summary.md, 6.5 CPU seconds for 151,292, on slow cores. */
   readonly poolerMicrosecondsPerInteraction: number;
 }
 
@@ -50,7 +50,7 @@ export const ASSUMPTIONS: Assumptions = {
   typesPerBucket: 2,
   copies: 3,
   queueMessagesPerSecond: 25_000,
-  poolerMicrosecondsPerInteraction: 28,
+  poolerMicrosecondsPerInteraction: 43,
 };
 
 export interface Prices {

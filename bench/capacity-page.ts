@@ -8,6 +8,8 @@ import { OBJECTIVES_MS, simulate, type SimulatedPart, type Simulation } from './
 const COSTS_FILE = join(import.meta.dirname, 'capacity-costs.json');
 /** So that the page is the same each time. */
 export const SEED = 1;
+/** As many as QUEUE_PARTITIONS may be. */
+const MAX_QUEUE_PARTITIONS = 64;
 const PAGE_FILE = join(import.meta.dirname, '../docs/capacity.md');
 
 const SECONDS = z.number().nonnegative();
@@ -140,11 +142,15 @@ function planTable(plans: readonly Plan[]): string {
   );
 }
 
-/** The code knows several queues, and one Postgres and one Redis. */
-function deployable({ parts }: Plan): string {
-  const partitioned = [parts.postgres.partitions > 1 ? 'Postgres' : '', parts.redis.partitions > 1 ? 'Redis' : ''];
-  const engines = partitioned.filter((name) => name !== '').join(' and ');
-  return engines === '' ? 'yes' : `no: needs a partitioned ${engines}`;
+/** The code knows several queues, and one Postgres, one Redis and one pass of the standings at a time. */
+function deployable({ parts, passes }: Plan): string {
+  const needs = [
+    parts.postgres.partitions > 1 ? 'a partitioned Postgres' : '',
+    parts.redis.partitions > 1 ? 'a partitioned Redis' : '',
+    parts.rabbitmq.partitions > MAX_QUEUE_PARTITIONS ? `over ${MAX_QUEUE_PARTITIONS} queues` : '',
+    passes > 1 ? 'more than one pass of the standings' : '',
+  ].filter((need) => need !== '');
+  return needs.length === 0 ? 'yes' : `no: needs ${needs.join(' and ')}`;
 }
 
 function pointTable(costs: UnitCosts): string {
