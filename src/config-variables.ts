@@ -62,7 +62,7 @@ export const CONFIG_VARIABLES = [
     '(`127.0.0.1`, in production `0.0.0.0`)',
     'The address that the API, the metrics and the worker listen on',
   ),
-  variable('METRICS_PORT', '(9464 for the API, 9465 for the worker)', '`/metrics`; at the worker also `/health/*`'),
+  variable('METRICS_PORT', '(9464 for the API, 9465 for the worker)', '`/metrics` and `/health/*`, of API and worker'),
   variable('WEB_CONCURRENCY', '1', 'API processes behind one port; with 2 or more `SIGHUP` replaces them one by one'),
   variable(
     'MAX_REQUESTS_IN_FLIGHT',
