@@ -84,7 +84,7 @@ test('reads, raw SQL too, run on both replicas and not on the primary; writes on
   expect(await callsAt(urls.url, /FROM standings_state/)).toBe(0);
   // One alone, the recorder's: what is to be recorded is looked up where it is written.
   expect(await callsAt(urls.url, /FROM items WHERE id = ANY/)).toBe(1);
-  expect(await callsAt(urls.url, /SELECT \/\* plan kept \*\/ id, key FROM items/)).toBe(1);
+  expect(await callsAt(urls.url, /SELECT \/\* plan kept \*\/ id AS "itemId", key/)).toBe(1);
   expect(await callsAt(urls.url, /INSERT INTO interactions/)).toBe(1);
   expect(await callsAt(urls.url, /FROM interactions i JOIN items/)).toBe(1);
 });
