@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { MAX_QUEUE_PARTITIONS } from '../src/config.ts';
 import { ASSUMPTIONS, PRICES, TRAFFIC } from './capacity-inputs.ts';
 import { partitionPoints, planCapacity, SIZED_TABLES, type Plan, type UnitCosts } from './capacity-model.ts';
 import { OBJECTIVES_MS, simulate, type SimulatedPart, type Simulation } from './capacity-simulation.ts';
@@ -8,8 +9,6 @@ import { OBJECTIVES_MS, simulate, type SimulatedPart, type Simulation } from './
 const COSTS_FILE = join(import.meta.dirname, 'capacity-costs.json');
 /** So that the page is the same each time. */
 export const SEED = 1;
-/** As many as QUEUE_PARTITIONS may be. */
-const MAX_QUEUE_PARTITIONS = 64;
 const PAGE_FILE = join(import.meta.dirname, '../docs/capacity.md');
 
 const SECONDS = z.number().nonnegative();

@@ -3,6 +3,8 @@ import { parseTracing, type TracingConfig } from './config-tracing.ts';
 import { CONFIG_VARIABLES, type ConfigVariableName } from './config-variables.ts';
 import { withEnvFile } from './env-file.ts';
 
+export const MAX_QUEUE_PARTITIONS = 64;
+
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const PERSISTED_QUERY_MODES = ['off', 'automatic', 'log', 'enforce'] as const;
 const ENVIRONMENTS = ['development', 'production', 'test'] as const;
@@ -154,7 +156,7 @@ export function parseConfig(
       amqpUrls: urls('AMQP_URL', ['amqp:', 'amqps:']),
       managementUrl: url('AMQP_MANAGEMENT_URL', ['http:', 'https:']),
       name: read('QUEUE_NAME') ?? '',
-      partitions: integer('QUEUE_PARTITIONS', 1, 64, 1),
+      partitions: integer('QUEUE_PARTITIONS', 1, MAX_QUEUE_PARTITIONS, 1),
       prefetch: integer('QUEUE_PREFETCH', 1, 65_535, 65_535),
       publishDeadlineMs: integer('QUEUE_PUBLISH_DEADLINE_MS', 10, 60_000, 10),
       maxInFlight: integer('QUEUE_MAX_IN_FLIGHT', 1, 1_000_000, 1),
