@@ -24,6 +24,20 @@ test('a batch takes at most three statements, whatever its size', async () => {
   expect(statements.reduce((sum, { calls }) => sum + calls, 0)).toBeLessThanOrEqual(3);
 });
 
+test('of views with one of an item that there is not, a batch takes the look-up and the write alone', async () => {
+  await using recording = await createRecording(await createTestDatabase(), ['a']);
+  const { url } = recording.migrated.server;
+  await recording.recorder.record(entries(interaction()));
+  await resetStatementCounts(url);
+  const batch = entries(interaction(), interaction({ itemId: 'unknown' }));
+  expect(await recording.recorder.record(batch)).toMatchObject({
+    recorded: 1,
+    rejected: [{ reason: 'ITEM_NOT_FOUND' }],
+  });
+  const statements = (await statementCounts(url)).filter(({ query }) => !/^(BEGIN|COMMIT)/i.test(query));
+  expect(statements.map(({ calls }) => calls)).toEqual([1, 1]);
+});
+
 test('what is new is looked for among the known only for twenty batches after some of it was', async () => {
   await using recording = await createRecording(await createTestDatabase(), ['a']);
   const { recorder } = recording;

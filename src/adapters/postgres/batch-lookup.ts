@@ -4,7 +4,7 @@ import type { RecordEntry } from '../../interactions/recorder.ts';
 import { PLAN_KEPT } from './named-statements.ts';
 import { plainArray, quoted } from './plain-array.ts';
 import type { Queryable } from './prisma-database.ts';
-import type { KeyedEntry } from './record-batch-sql.ts';
+import { HOLD_RECORDING_SQL, type KeyedEntry } from './record-batch-sql.ts';
 
 /** Keys of items never change and items are never deleted. About 100 bytes each. */
 const CACHED_ITEM_KEYS = 500_000;
@@ -24,10 +24,12 @@ export interface LookedUp {
   /** Of items that there are not. */
   readonly unknown: readonly RecordEntry[];
   readonly before: RecordedBefore;
+  /** Whether the recording lock came with it. */
+  readonly isHeld: boolean;
 }
 
 export interface BatchLookup {
-  /** One statement at most, and none while a batch brings only items met before and ids not met. */
+  /** One statement at most, which takes the recording lock as well, and none while a batch brings only items met before and ids not met. */
   find(tx: Queryable, entries: readonly RecordEntry[]): Promise<LookedUp>;
   /** One client that sends an id over and over would have every batch look for conflicts: these are looked up first. */
   expect(ids: readonly string[]): void;
@@ -64,7 +66,7 @@ export function createBatchLookup(cachedItemKeys = CACHED_ITEM_KEYS): BatchLooku
         if (itemKey === undefined) unknown.push(entry);
         else keyed.push({ entry, itemKey });
       }
-      return { keyed, unknown, before };
+      return { keyed, unknown, before, isHeld: missing.size > 0 || suspects.length > 0 };
     },
     expect(ids) {
       for (const id of ids) knownIds.set(id, true);
@@ -78,7 +80,8 @@ export async function findRecorded(tx: Queryable, interactions: readonly Interac
 
 type Row =
   | { readonly itemId: string; readonly key: bigint; readonly recorded: null; readonly same: null }
-  | { readonly itemId: null; readonly key: null; readonly recorded: string; readonly same: boolean };
+  | { readonly itemId: null; readonly key: null; readonly recorded: string; readonly same: boolean }
+  | { readonly itemId: null; readonly key: null; readonly recorded: null; readonly same: null };
 
 async function lookUp(
   tx: Queryable,
@@ -89,6 +92,7 @@ async function lookUp(
   const before = { ids: new Set<string>(), reused: new Set<string>() };
   if (itemIds.length === 0 && interactions.length === 0) return { keys, before };
   const rows = await tx.$queryRaw<Row[]>`
+    WITH held AS MATERIALIZED (${HOLD_RECORDING_SQL})
     SELECT ${PLAN_KEPT} id AS "itemId", key, NULL AS recorded, NULL::boolean AS same
     FROM items WHERE id = ANY(${plainArray(itemIds.map(quoted))}::text[])
     UNION ALL
@@ -103,12 +107,11 @@ async function lookUp(
       ${plainArray(interactions.map(({ retraction }) => retraction))}::boolean[]
     ) AS input (id, viewer, item_id, type, retraction)
     -- So that no plan reads whole months.
-    CROSS JOIN LATERAL (SELECT * FROM interactions WHERE id = input.id LIMIT 1) AS i`;
+    CROSS JOIN LATERAL (SELECT * FROM interactions WHERE id = input.id LIMIT 1) AS i
+    UNION ALL SELECT NULL, NULL, NULL, NULL FROM held`;
   for (const row of rows) {
-    if (row.recorded === null) {
-      keys.set(row.itemId, row.key);
-      continue;
-    }
+    if (row.itemId !== null) keys.set(row.itemId, row.key);
+    if (row.recorded === null) continue;
     before.ids.add(row.recorded);
     if (!row.same) before.reused.add(row.recorded);
   }

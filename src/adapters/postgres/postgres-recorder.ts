@@ -15,6 +15,7 @@ import { keepRejectedSql } from './keep-rejected-sql.ts';
 import { createPartitions, oldestMinute } from './postgres-partitions.ts';
 import type { Database, Queryable } from './prisma-database.ts';
 import {
+  HOLD_RECORDING_SQL,
   dropUnfoundedReactionsSql,
   lockReactionsSql,
   recordBatchSql,
@@ -47,14 +48,15 @@ export function createPostgresRecorder(database: Database, now: () => number = D
 
     const attempt = async (mayBeKnown: boolean): Promise<RecordResult> =>
       database.transaction(async (tx) => {
-        const { keyed, unknown, before: again } = await lookup.find(tx, sifted.entries);
+        const { keyed, unknown, before: again, isHeld } = await lookup.find(tx, sifted.entries);
         const taken = await takeFromOutbox(tx, outboxSeqs);
         const isOurs = ({ outboxSeq }: Pick<RecordEntry, 'outboxSeq'>): boolean =>
           outboxSeq === null || taken.has(outboxSeq);
         const ours = keyed.filter(({ entry }) => isOurs(entry));
         const recordable = ours.filter(({ entry }) => !again.ids.has(entry.interaction.id));
         // Also for an empty batch: what is rejected beside it must not slip past an erasure.
-        await tx.$executeRaw(lockReactionsSql(recordable));
+        const lock = lockReactionsSql(recordable, isHeld);
+        if (lock !== null) await tx.$executeRaw(lock);
         const reusedBefore = rejectReused(ours, again.reused);
         const foreseen = [...before, ...sifted.contradicting, ...unknown.map(rejectUnknown)]
           .filter(isOurs)
@@ -106,7 +108,7 @@ export function createPostgresRecorder(database: Database, now: () => number = D
       const outboxSeqs = entries.flatMap(({ outboxSeq }) => outboxSeq ?? []);
       await database.transaction(async (tx) => {
         const taken = await takeFromOutbox(tx, outboxSeqs);
-        await tx.$executeRaw(lockReactionsSql([]));
+        await tx.$executeRaw(HOLD_RECORDING_SQL);
         await keepRejected(
           tx,
           entries.filter(({ outboxSeq }) => outboxSeq === null || taken.has(outboxSeq)),
