@@ -17,14 +17,14 @@ export interface Ledger {
 }
 
 export function createLedger(): Ledger {
-  const entries = new Map<string, LedgerEntry>();
+  const entries = new Map<string, { -readonly [K in keyof LedgerEntry]: LedgerEntry[K] }>();
   const refused = new Set<string>();
   return {
     sent: (interaction) => void entries.set(interaction.id, { ...interaction, outcome: 'unknown' }),
     accepted(id) {
       const entry = entries.get(id);
       if (entry === undefined) throw new Error(`${id} was accepted and never sent`);
-      entries.set(id, { ...entry, outcome: 'accepted' });
+      entry.outcome = 'accepted';
       refused.delete(id);
     },
     refused(id) {

@@ -48,13 +48,13 @@ export const poison: Row = {
       const [before = Number.NaN, poisoned = Number.NaN, after = Number.NaN] = rates.slice(2 * round + 1);
       return (2 * poisoned) / (before + after);
     });
-    const share = quantile(shares, 0.5);
+    const share = interquartileMean(shares);
     // In short it is over in a few batches, which is no measure of anything.
     if (!isQuick) {
       arena.holds(
         'clean throughput at least 95 %',
         share >= KEPT_SHARE,
-        `${percent(share)} at the median of ${rounds} (${percent(quantile(shares, 0.25))} to ${percent(quantile(shares, 0.75))} the middle half)`,
+        `${percent(share)}, the mean of the middle half of ${rounds} (${percent(quantile(shares, 0.25))} to ${percent(quantile(shares, 0.75))})`,
       );
     }
 
@@ -221,6 +221,14 @@ async function quieten({ system }: Arena): Promise<void> {
 async function restoreSettings({ system }: Arena): Promise<void> {
   for (const name of Object.keys(QUIET)) await query(system.databaseUrl, `ALTER SYSTEM RESET ${name}`);
   await query(system.databaseUrl, 'SELECT pg_reload_conf()');
+}
+
+/** Surer than the median by so few, and as little moved by what lies far out. */
+function interquartileMean(values: readonly number[]): number {
+  const middle = values
+    .toSorted((a, b) => a - b)
+    .slice(Math.floor(values.length / 4), Math.ceil((values.length * 3) / 4));
+  return middle.reduce((sum, value) => sum + value, 0) / middle.length;
 }
 
 function percent(share: number): string {
