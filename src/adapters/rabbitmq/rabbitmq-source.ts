@@ -1,7 +1,7 @@
 import type { ChannelModel, Message } from 'amqplib';
 import { withDeadline } from '../../runtime/deadline.ts';
 import type { Delivery, DeliverySource } from '../../interactions/queue.ts';
-import { UnavailableError } from '../../runtime/errors.ts';
+import { DeadlineError, UnavailableError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { keepConnected } from './rabbitmq-link.ts';
 import { MAX_BODIES_PER_PACK, unpack } from './rabbitmq-packs.ts';
@@ -22,6 +22,9 @@ import { declareTopology, onScratchChannel } from './rabbitmq-topology.ts';
 
 const CANCEL_DEADLINE_MS = 1_000;
 const DECLARE_DEADLINE_MS = 2_000;
+const CONSUME_DEADLINE_MS = 2_000;
+/** After it all is consumed anew, over another connection: what is in hand comes again, so not often. */
+const RETRY_CONSUME_MS = 30_000;
 /** Of the consumer that is served in place of one being cancelled: more than come meanwhile, and soon used up. */
 const NARROW_PREFETCH = 8;
 
@@ -58,6 +61,7 @@ interface Consumer {
   readonly subscriptions: OpenSubscription[];
   readonly sharing: PartitionSharing;
   activations: number;
+  retry?: NodeJS.Timeout;
 }
 
 /**
@@ -66,8 +70,8 @@ interface Consumer {
  *
  * Of several partitions every worker consumes each, and the broker serves one worker at a time. A worker with more than its
  * share leaves some, with nothing of them in hand, and stands at the end of the line again; so nothing is recorded by two workers at
- * a time unless a worker loses its connection with a batch at work. The single queue, and partitions that a greater number of them
- * left, are drained too, by all at once.
+ * a time unless a worker loses its connection with a batch at work. The single queue is drained too, by all at once, and so are partitions
+ * that a greater number of them left, each by one.
  */
 export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySource<RabbitmqDelivery> {
   const { urls, queueName, partitions = 1, logger } = options;
@@ -108,9 +112,33 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       activations: 0,
     };
     consumer = current;
-    for (const subscription of subscriptions) {
-      if (!stopped) await subscribe(subscription, current);
-    }
+    await subscribeAll(current);
+  }
+
+  /** A partition whose queue has no majority answers nothing: the others are drained meanwhile. */
+  async function subscribeAll(current: Consumer): Promise<void> {
+    const { connection, subscriptions } = current;
+    const answers = await Promise.all(
+      subscriptions.map(async (subscription) => {
+        if (stopped) return null;
+        const subscribing = subscribe(subscription, current);
+        return withDeadline(subscribing, CONSUME_DEADLINE_MS, 'RabbitMQ').then(
+          () => null,
+          (error: unknown) => {
+            if (!(error instanceof DeadlineError)) throw error;
+            subscribing.catch(() => undefined);
+            return subscription.queue;
+          },
+        );
+      }),
+    );
+    const queues = answers.filter((queue) => queue !== null);
+    if (queues.length === 0) return;
+    if (queues.length === subscriptions.length) throw new UnavailableError('RabbitMQ: no queue can be consumed');
+    logger.warn({ queues }, 'queues that cannot be consumed for now');
+    current.retry = setTimeout(() => {
+      if (!isWhole(current)) link?.reset(connection, 'a queue cannot be consumed');
+    }, RETRY_CONSUME_MS);
   }
 
   function open(queue: Subscription, connection: ChannelModel, prefetch: number): Promise<OpenSubscription> {
@@ -233,6 +261,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
         onOpen: (connection) => consume(connection, { onDelivery, onFull }),
         onLost() {
           consumer?.sharing.stop();
+          clearTimeout(consumer?.retry);
           consumer = undefined;
           onLost();
         },
@@ -278,6 +307,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       isClosed = true;
       const last = consumer;
       last?.sharing.stop();
+      clearTimeout(last?.retry);
       const subscriptions = last?.subscriptions ?? [];
       // Recorded, but its queue was not left in time.
       for (const subscription of subscriptions) acknowledge(subscription, subscription.held ?? []);
@@ -302,10 +332,14 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     },
     ready() {
       if (stopped || link?.fault() !== null || consumer === undefined) return false;
-      const { subscriptions, sharing } = consumer;
-      return subscriptions.every((one) => one.tag !== undefined || sharing.departureOf(one) !== undefined);
+      return isWhole(consumer);
     },
   };
+}
+
+/** Whether every queue is consumed, or about to be again. */
+function isWhole({ subscriptions, sharing }: Consumer): boolean {
+  return subscriptions.every((one) => one.tag !== undefined || sharing.departureOf(one) !== undefined);
 }
 
 /** Quorum queues count; any other queue only tells that it was handed out before. */

@@ -10,7 +10,7 @@ import type { Delivery, DeliverySource } from '../../interactions/queue.ts';
 import { UnavailableError } from '../../runtime/errors.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import type { Span } from '../../runtime/tracing.ts';
-import { layoutOf, queueNames } from './rabbitmq-partitions.ts';
+import { layoutOf, partitionOf, queueNames } from './rabbitmq-partitions.ts';
 import { connectRabbitmqQueue, type RabbitmqQueue, type RabbitmqQueueOptions } from './rabbitmq-queue.ts';
 import { createRabbitmqSource } from './rabbitmq-source.ts';
 
@@ -60,8 +60,8 @@ describe('RabbitMQ', () => {
     ends.push(() => queue.close());
     return queue;
   }
-  async function consumer(url: string, queueName: string): Promise<Delivery[]> {
-    const source = createRabbitmqSource({ urls: [url], queueName, prefetch: 4_000, logger });
+  async function consumer(url: string, queueName: string, { partitions = 1 } = {}): Promise<Delivery[]> {
+    const source = createRabbitmqSource({ urls: [url], queueName, partitions, prefetch: 4_000, logger });
     ends.push(() => source.close());
     const got: Delivery[] = [];
     await source.start((delivery) => {
@@ -288,7 +288,7 @@ describe('RabbitMQ', () => {
   describe('with a broker that fails', () => {
     let server: RabbitmqServer;
     beforeAll(async () => {
-      server = await startRabbitmq();
+      server = await startRabbitmq({ plugins: ['rabbitmq_consistent_hash_exchange'] });
     });
     afterAll(() => server?.stop());
 
@@ -354,6 +354,24 @@ describe('RabbitMQ', () => {
 
       server.resume();
       await waitFor('publishing to work', () => published(queue, 'after'));
+    });
+
+    it('consumes the other partitions while one does not answer, and that one too once it does', async () => {
+      const [queueName, partitions] = ['half', 4];
+      const queue = await publisher({ urls: [server.url], queueName, partitions });
+      const items = Array.from({ length: 100 }, (_, n) => `item-${n}`);
+      const bodies = [0, 1, 2, 3].map((partition) => {
+        const item = items.find((one) => partitionOf(one, partitions) === partition);
+        return JSON.stringify({ v: 1, item });
+      });
+      for (const body of bodies) await waitFor('a confirm', () => published(queue, body));
+      const ra = `whereis('%2F_${layoutOf(queueName, partitions).queues[0]?.name}')`;
+      await server.ctl(['eval', `sys:suspend(${ra}).`]);
+      const got = await consumer(server.url, queueName, { partitions });
+      await waitFor('the others', () => textsOf(got).length === 3);
+      expect(new Set(textsOf(got))).toEqual(new Set(bodies.slice(1)));
+      await server.ctl(['eval', `sys:resume(${ra}).`]);
+      await waitFor('the one', () => textsOf(got).includes(bodies[0] ?? ''));
     });
 
     it('fails at once under a memory alarm', async () => {
