@@ -57,17 +57,18 @@ export function keepConnected(options: RabbitmqLinkOptions): RabbitmqLink {
   let closed = false;
   let everTried = false;
   // Processes that start together spread over the nodes.
-  const firstNode = Math.floor(Math.random() * urls.length);
+  let node = Math.floor(Math.random() * urls.length);
   let fault: string | null = 'not connected yet';
 
   function lost(ended: Session, reason: string): void {
-    if (ended.over) return;
+    // While it is being closed its channels end one by one, and what they have still to say goes out.
+    if (ended.over || closed) return;
     ended.over = true;
     ended.abort.abort();
-    if (closed) return;
     if (ended.openedAtMs !== undefined && performance.now() - ended.openedAtMs > SETTLED_AFTER_MS) attempts = 0;
     const delayMs = backoffMs(attempts);
     attempts += 1;
+    node += 1;
     // One line when it goes away, none for each vain attempt after it.
     if (ended.openedAtMs !== undefined || !everTried) logger.warn({ purpose, reason }, 'RabbitMQ is away');
     else logger.debug({ purpose, reason, attempts }, 'RabbitMQ is still away');
@@ -78,7 +79,7 @@ export function keepConnected(options: RabbitmqLinkOptions): RabbitmqLink {
   }
 
   function open(): void {
-    const url = urls[(firstNode + attempts) % urls.length];
+    const url = urls[node % urls.length];
     if (closed || url === undefined) return;
     const opening: Session = { abort: new AbortController(), over: false };
     session = opening;
