@@ -65,6 +65,27 @@ test('one pass takes all batches that touched the same items, and of others as m
   expect(await standings.refresh()).toMatchObject({ touchedItems: 2, more: false });
 });
 
+test('the first pass of all has all that was recorded, as of now, though more waits to be rescored', async () => {
+  await using recording = await createRecording(await createTestDatabase(), ids);
+  const { database } = recording.migrated;
+  for (let batch = 0; batch < 201; batch += 1) {
+    await recording.recorder.record(entries(interaction({ itemId: ids[batch % 40] ?? '', user: `u${batch}` })));
+  }
+  const beforeMs = Date.now();
+  const { more, asOf } = await createPostgresStandings({ database }).refresh();
+  expect(more).toBe(true);
+  expect(asOf?.getTime()).toBeGreaterThanOrEqual(beforeMs);
+  const trending = (await createPostgresRankingStore(database).list()).find(({ name }) => name === 'trending');
+  if (trending === undefined) throw new Error('no ranking');
+  const reader = createPostgresPopularityReader({ ...database, read: database.primary });
+  const page = await reader.standings(trending, null, null, null, 100);
+  const recount = await reader.sum({ ranking: trending, window: null, types: null, category: null, asOf: null });
+  expect(page?.items.map(({ itemId, people }) => [itemId, people])).toEqual(
+    recount.items.map(({ itemId, people }) => [itemId, people]),
+  );
+  for (const { score } of page?.items ?? []) expect(score).toBeLessThan(201);
+});
+
 test('a ranking that came or changed is answered by its recipe at once, and has standings after one pass like any other', async () => {
   await using recording = await createRecording(await createTestDatabase(), ids);
   const { database } = recording.migrated;

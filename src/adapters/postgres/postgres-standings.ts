@@ -89,7 +89,9 @@ export function createPostgresStandings(options: StandingsOptions): StandingsRef
     await trimLists(tx, [...resized], lengths);
     await refillLists(tx, rankings, buckets, current.stale, [...resized], lengths);
     const done = left === null ? current.to : marks;
-    const asOf = touched.more ? state.as_of : state.now;
+    // The first pass sums all there is, whatever is still to be rescored.
+    const isFirst = state.as_of.getTime() === 0;
+    const asOf = touched.more && !isFirst ? state.as_of : state.now;
     await tx.$executeRaw`
       UPDATE standings_state SET as_of = ${asOf}, rankings_hash = ${rankingsHash}, minute_done = ${done.minute},
         hour_done = ${done.hour}, anchored_xid = pg_current_xact_id()::xid`;
