@@ -42,7 +42,7 @@ export interface ApiContext extends RequestContext {
 
 export interface Freshness {
   ttlMs(): number;
-  /** Something in the answer may be kept for no longer than this. */
+  /** Something in the answer may be kept for no longer than this, from now on. */
   limit(ttlMs: number): void;
   /** What the rest of the answer is read past; null: nothing in particular. */
   point(): ReadPoint | null;
@@ -53,18 +53,18 @@ export interface Freshness {
 export function createContext(shared: UseCases, request: RequestContext): ApiContext {
   const { span = null } = request;
   const useCases = span === null ? shared : traceUseCases(shared, span);
-  let ttlMs = useCases.cacheTtlMs;
+  let endsAtMs = Infinity;
   let point: ReadPoint | null = null;
   let loaders: Loaders | undefined;
   const freshness: Freshness = {
-    ttlMs: () => ttlMs,
-    limit(otherMs) {
-      ttlMs = Math.min(ttlMs, otherMs);
+    ttlMs: () => Math.max(0, Math.min(useCases.cacheTtlMs, endsAtMs - performance.now())),
+    limit(ttlMs) {
+      endsAtMs = Math.min(endsAtMs, performance.now() + ttlMs);
     },
     point: () => point,
     readPast(later) {
       point = later;
-      ttlMs = 0;
+      endsAtMs = 0;
     },
   };
   return {
