@@ -115,6 +115,7 @@ describe('a write that has to be included', () => {
 
 describe('many who wait', () => {
   it('share looks, one at a time, and none is made when nobody waits', async () => {
+    writes = create({ maxWaitingPerViewer: 200 });
     const ids = Array.from({ length: 200 }, newInteractionId);
     let running = 0;
     let most = 0;
@@ -162,6 +163,18 @@ describe('many who wait', () => {
     progress.fault = null;
     progress.settled = [recorded(id)];
     expect(await codeOf(writes.settle(ANN, [id]))).toBe('settled');
+  });
+
+  it('of one viewer leave room for those of others', async () => {
+    writes = create({ maxWaitingPerViewer: 1 });
+    const id = newInteractionId();
+    const first = writes.settle(ANN, [id]);
+    expect(await codeOf(writes.settle(ANN, [newInteractionId()]))).toBe('SERVICE_BUSY');
+    const other = newInteractionId();
+    progress.settled = [recorded(other, BOB)];
+    expect(await codeOf(writes.settle(BOB, [other]))).toBe('settled');
+    progress.settled = [recorded(id)];
+    await first;
   });
 
   it('are bounded: more are SERVICE_BUSY, until some are settled', async () => {

@@ -22,8 +22,10 @@ export interface IncludedWritesOptions {
   readonly onRefused: () => void;
   readonly maxWaitMs?: number;
   readonly pollMs?: number;
-  /** Requests that wait at a time. */
+  /** That wait at a time. */
   readonly maxWaiting?: number;
+  /** Of them, of one viewer. */
+  readonly maxWaitingPerViewer?: number;
 }
 
 interface Waiter {
@@ -40,7 +42,8 @@ const MAX_IDS = 10;
 
 /** One look at a time for all who wait in this process: what they cost the primary does not grow with their number. */
 export function createIncludedWrites(options: IncludedWritesOptions): IncludedWrites {
-  const { progress, clock, onRefused, maxWaitMs = 2_000, pollMs = 25, maxWaiting = 500 } = options;
+  const { progress, clock, onRefused, maxWaitMs = 2_000, pollMs = 25 } = options;
+  const { maxWaiting = 500, maxWaitingPerViewer = 20 } = options;
   const waiters = new Set<Waiter>();
   let isLooking = false;
 
@@ -70,7 +73,8 @@ export function createIncludedWrites(options: IncludedWritesOptions): IncludedWr
   return {
     async settle(viewer, rawIds) {
       const left = parseIds(rawIds, clock());
-      if (waiters.size >= maxWaiting) {
+      const own = [...waiters].filter((waiter) => waiter.viewer === viewer).length;
+      if (waiters.size >= maxWaiting || own >= maxWaitingPerViewer) {
         onRefused();
         throw new PublicError('SERVICE_BUSY', 'Too many wait for their writes here.', { retryAfterSeconds: 1 });
       }
