@@ -98,10 +98,11 @@ export function createOutboxSource({ database, prefetch, pollMs, logger }: Outbo
     }
   }
 
-  async function stop(): Promise<void> {
+  async function stop(withinMs: number): Promise<void> {
     stopped = true;
     wake?.();
-    await running;
+    // What hangs in Postgres brings nothing more.
+    if (running !== undefined) await withDeadline(running, withinMs, 'Postgres').catch(() => undefined);
     well = false;
   }
 
@@ -125,7 +126,7 @@ export function createOutboxSource({ database, prefetch, pollMs, logger }: Outbo
     },
     stop,
     async close() {
-      await stop();
+      await stop(0);
       out.clear();
     },
     ready: () => well,
