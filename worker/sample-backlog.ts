@@ -2,6 +2,7 @@ import { decodeMessage } from '../src/interactions/message.ts';
 import type { DeliverySource } from '../src/interactions/queue.ts';
 import type { RejectedStore } from '../src/interactions/rejected-store.ts';
 import type { StandingsRefresher } from '../src/popularity/standings.ts';
+import { withDeadline } from '../src/runtime/deadline.ts';
 import { UnavailableError } from '../src/runtime/errors.ts';
 import type { Logger } from '../src/runtime/logger.ts';
 import type { Metrics } from '../src/runtime/metrics.ts';
@@ -35,7 +36,7 @@ export async function sampleBacklog(options: SampleBacklogOptions): Promise<void
 
   async function sampleSource({ name, backlog }: Pick<DeliverySource, 'name' | 'backlog'>): Promise<void> {
     try {
-      const { depth, oldest } = await backlog();
+      const { depth, oldest } = await withDeadline(backlog(), EVERY_MS, name);
       metrics.queueDepth.set({ queue: name }, depth);
       const decoded = oldest === null ? undefined : decodeMessage(oldest);
       if (decoded?.ok === true) oldestAtMs.set(name, decoded.interaction.acceptedAtMs);
@@ -55,14 +56,20 @@ export async function sampleBacklog(options: SampleBacklogOptions): Promise<void
     if (asOfMs !== undefined) metrics.standingsAge.read({}, () => Math.max(0, Date.now() - asOfMs) / 1_000);
   }
 
-  await repeat({
-    name: 'sample the backlog',
-    everyMs: EVERY_MS,
-    logger,
-    signal,
-    async work() {
-      await Promise.all([...sources.map(sampleSource), sampleTables()]);
-      return 'later';
-    },
-  });
+  // Each by itself: of a Postgres that hangs the others do not have to wait.
+  const samplings = [...sources.map((source) => () => sampleSource(source)), sampleTables];
+  await Promise.all(
+    samplings.map((sample) =>
+      repeat({
+        name: 'sample the backlog',
+        everyMs: EVERY_MS,
+        logger,
+        signal,
+        async work() {
+          await sample();
+          return 'later';
+        },
+      }),
+    ),
+  );
 }
