@@ -131,6 +131,29 @@ test('a replica that lags leaves the rotation and comes back when it has caught 
   await inRotation(2);
 });
 
+test('a replica that is sent nothing leaves the rotation, though it has replayed all it received', async () => {
+  const [silent] = urls.replicaUrls;
+  if (silent === undefined) throw new Error('no replica');
+  const [receiver] = await query(silent, 'SELECT pid FROM pg_stat_wal_receiver');
+  const pid = Number(receiver?.['pid']);
+  process.kill(pid, 'SIGSTOP');
+  try {
+    const recorder = createPostgresRecorder(database);
+    await waitFor('the silent replica out of rotation', async () => {
+      await recorder.record(entries(interaction()));
+      return database.replicaFaults().length === 1;
+    });
+    const [found] = await query(
+      silent,
+      'SELECT pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() AS replayed FROM pg_stat_wal_receiver',
+    );
+    expect(found).toEqual({ replayed: true });
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  await inRotation(2);
+});
+
 test('a replica that dies fails no read, and with none left the primary answers', async () => {
   for (const replica of cluster.replicas) {
     const reading = (async () => {

@@ -3,6 +3,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import { connectionFaultOf } from './postgres-errors.ts';
+import { createPrimaryTrail, type PrimaryTrail } from './primary-trail.ts';
 import { type PrismaClient, Prisma } from '../generated/prisma/client.ts';
 
 const PROBE_INTERVAL_MS = 500;
@@ -24,6 +25,8 @@ export interface ReplicaSet {
 }
 
 interface Options {
+  /** Where the end of the primary's log is, in bytes. */
+  readonly primaryPosition: () => Promise<number>;
   readonly clients: readonly PrismaClient[];
   readonly maxLagMs: number;
   readonly logger: Logger;
@@ -32,13 +35,27 @@ interface Options {
 
 /**
  * Reads go round robin to the replicas whose last probe went well and whose lag is within the limit. Lag is the age of the
- * last replayed commit, and 0 when all that was received is replayed: an idle primary sends nothing to replay.
+ * last replayed commit, and 0 when all that was received is replayed: an idle primary sends nothing to replay. What was not
+ * received is found by where the primary's log was; while the primary does not answer, nothing is added to it.
  */
 export function createReplicaSet(options: Options): ReplicaSet {
-  const members = options.clients.map((client, index) => createMember(client, index, options));
+  const trail = createPrimaryTrail();
+  const members = options.clients.map((client, index) => createMember(client, index, trail, options));
   let turn = 0;
   options.metrics.configuredReplicas.set(members.length);
+  let following: Promise<void> | undefined;
+  /** Never waited for, and one at a time: a primary that hangs holds up no probe. */
+  const follow = async (): Promise<void> => {
+    const atMs = performance.now();
+    try {
+      trail.add(await options.primaryPosition(), atMs);
+    } catch {
+      // It is away: what replicas lack is not known.
+    }
+    following = undefined;
+  };
   const probe = async (): Promise<void> => {
+    following ??= follow();
     await Promise.all(members.map((member) => member.probe()));
     options.metrics.healthyReplicas.set(members.filter((member) => member.isWell()).length);
   };
@@ -67,7 +84,12 @@ export function createReplicaSet(options: Options): ReplicaSet {
   };
 }
 
-function createMember(client: PrismaClient, index: number, { maxLagMs, logger, metrics }: Options) {
+function createMember(
+  client: PrismaClient,
+  index: number,
+  trail: PrimaryTrail,
+  { maxLagMs, logger, metrics }: Options,
+) {
   const name = `replica ${index + 1}`;
   const labels = { replica: String(index + 1) };
   let fault: string | null = `${name}: not probed yet`;
@@ -82,17 +104,20 @@ function createMember(client: PrismaClient, index: number, { maxLagMs, logger, m
 
   async function measure(): Promise<string | null> {
     const rows = await client.$queryRaw<
-      { recovering: boolean; receiving: boolean; lag_ms: number | null }[]
+      { recovering: boolean; receiving: boolean; replayed: number | null; lag_ms: number | null }[]
     >(Prisma.sql`
       SELECT pg_is_in_recovery() AS recovering, EXISTS (SELECT FROM pg_stat_wal_receiver) AS receiving,
+        (pg_last_wal_replay_lsn() - '0/0')::float8 AS replayed,
         CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
           ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 END::float8 AS lag_ms`);
     const row = rows[0];
-    if (typeof row?.lag_ms === 'number') metrics.replicaLag.set(labels, row.lag_ms / 1_000);
-    else metrics.replicaLag.remove(labels);
+    const missedMs = trail.behindMs(row?.replayed ?? 0, performance.now());
+    const lagMs = typeof row?.lag_ms === 'number' ? Math.max(row.lag_ms, missedMs) : null;
+    if (lagMs === null) metrics.replicaLag.remove(labels);
+    else metrics.replicaLag.set(labels, lagMs / 1_000);
     if (row === undefined || !row.recovering) return `${name}: not a replica`;
     if (!row.receiving) return `${name}: not connected to its primary`;
-    if (row.lag_ms === null || row.lag_ms > maxLagMs) return `${name}: ${Math.round(row.lag_ms ?? Infinity)} ms behind`;
+    if (lagMs === null || lagMs > maxLagMs) return `${name}: ${Math.round(lagMs ?? Infinity)} ms behind`;
     return null;
   }
 

@@ -64,13 +64,6 @@ const TRANSACTION_TIMEOUT_MS = 60_000;
 
 export function createDatabase(options: DatabaseOptions): Database {
   const primary = createClient('primary', options.url, options);
-  const replicas = createReplicaSet({
-    clients: options.replicaUrls.map((url, index) => createClient(`replica_${index + 1}`, url, options)),
-    maxLagMs: options.replicaMaxLagMs,
-    logger: options.logger,
-    metrics: options.metrics,
-  });
-
   const fromReplica = options.metrics.databaseReads.labels('replica');
   const fromPrimary = options.metrics.databaseReads.labels('primary');
   fromReplica.inc(0);
@@ -80,6 +73,13 @@ export function createDatabase(options: DatabaseOptions): Database {
   for (const outcome of ['replica', 'primary', 'refused']) readFallbacks.inc({ outcome }, 0);
   let primaryAnsweredAtMs = -Infinity;
   let closed = false;
+  const replicas = createReplicaSet({
+    primaryPosition: () => onPrimary(findLogPosition),
+    clients: options.replicaUrls.map((url, index) => createClient(`replica_${index + 1}`, url, options)),
+    maxLagMs: options.replicaMaxLagMs,
+    logger: options.logger,
+    metrics: options.metrics,
+  });
 
   async function onPrimary<T>(work: (client: PrismaClient) => Promise<T>): Promise<T> {
     // Prisma would connect anew.
@@ -199,4 +199,11 @@ function createClient(
     onConnectionError: () => undefined,
   });
   return new PrismaClient({ adapter: tracing === noTracing ? adapter : traceAdapter(adapter, url, tracing) });
+}
+
+async function findLogPosition(client: PrismaClient): Promise<number> {
+  const [row] = await client.$queryRaw<{ position: number }[]>`
+    SELECT (pg_current_wal_lsn() - '0/0')::float8 AS position`;
+  if (row === undefined) throw new Error('Postgres does not tell where its log is');
+  return row.position;
 }
