@@ -185,6 +185,22 @@ function createFailing() {
   };
 }
 
+test('one read that a replica takes too long for is tried elsewhere, and leaves the replica to the others', async () => {
+  const { failing } = createFailing();
+  try {
+    await waitFor('both in rotation', () => failing.replicaFaults().length === 0);
+    let hung: unknown;
+    const slow = failing.read(async (client) => {
+      hung ??= client;
+      return client === hung ? new Promise<string>(() => undefined) : 'elsewhere';
+    });
+    expect(await slow).toBe('elsewhere');
+    expect(failing.replicaFaults()).toEqual([]);
+  } finally {
+    await failing.close();
+  }
+});
+
 const lostConnection = (): Error => Object.assign(new Error('a lost connection'), { code: '57P01' });
 
 test('of what one replica fails at once the next one gets no more than the budget, and the rest is refused', async () => {

@@ -119,8 +119,11 @@ export function createDatabase(options: DatabaseOptions): Database {
         fromReplica.inc();
         return read;
       } catch (error) {
-        if (!(error instanceof DeadlineError || isTransient(error))) throw error;
-        replica.takeOut(error);
+        // One slow statement says nothing of the server, and those of a server that hangs do not pass its probe.
+        if (!(error instanceof DeadlineError)) {
+          if (!isTransient(error)) throw error;
+          replica.takeOut(error);
+        }
         failure = error;
       }
     }
