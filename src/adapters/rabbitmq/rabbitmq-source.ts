@@ -138,7 +138,7 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
     logger.warn({ queues }, 'queues that cannot be consumed for now');
     current.retry = setTimeout(() => {
       if (!isWhole(current)) link?.reset(connection, 'a queue cannot be consumed');
-    }, RETRY_CONSUME_MS);
+    }, RETRY_CONSUME_MS).unref();
   }
 
   function open(queue: Subscription, connection: ChannelModel, prefetch: number): Promise<OpenSubscription> {
