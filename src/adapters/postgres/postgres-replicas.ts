@@ -46,9 +46,9 @@ export function createReplicaSet(options: Options): ReplicaSet {
   let following: Promise<void> | undefined;
   /** Never waited for, and one at a time: a primary that hangs holds up no probe. */
   const follow = async (): Promise<void> => {
-    const atMs = performance.now();
     try {
-      trail.add(await options.primaryPosition(), atMs);
+      const position = await options.primaryPosition();
+      trail.add(position, performance.now());
     } catch {
       // It is away: what replicas lack is not known.
     }

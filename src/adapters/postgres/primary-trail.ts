@@ -1,10 +1,10 @@
 /** One a probe, so of the last minute. */
 const MAX_SAMPLES = 120;
 
-/** Where the end of the primary's log was, and when. Positions are bytes from the start of the log. */
+/** Where the end of the primary's log was, and when at the latest. Positions are bytes from the start of the log. */
 export interface PrimaryTrail {
   add(position: number, atMs: number): void;
-  /** How long ago the primary had something that a server replayed up to `position` has not: 0 where none is known. */
+  /** For how long at least the primary has had something that a server replayed up to `position` has not: 0 where none is known. */
   behindMs(position: number, nowMs: number): number;
 }
 
