@@ -6,7 +6,7 @@ import { entries, interaction } from '../../../test/recording/fixture.ts';
 it('knows every item of a batch though the cache has no room for all', async () => {
   const keys = new Map(['a', 'b', 'c', 'd'].map((id, index) => [id, BigInt(index)]));
   const tx = {
-    $queryRaw: (_: TemplateStringsArray, __: unknown, ids: string) =>
+    $queryRaw: (_: TemplateStringsArray, __: unknown, ___: unknown, ids: string) =>
       Promise.resolve(
         [...keys].flatMap(([id, key]) => (ids.includes(`"${id}"`) ? [{ itemId: id, key, recorded: null }] : [])),
       ),
