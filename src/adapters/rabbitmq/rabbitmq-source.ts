@@ -61,7 +61,6 @@ interface Consumer {
   readonly subscriptions: OpenSubscription[];
   readonly sharing: PartitionSharing;
   activations: number;
-  retry?: NodeJS.Timeout;
 }
 
 /**
@@ -118,26 +117,19 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
   /** A partition whose queue has no majority answers nothing: the others are drained meanwhile. */
   async function subscribeAll(current: Consumer): Promise<void> {
     const { connection, subscriptions } = current;
-    const answers = await Promise.all(
-      subscriptions.map(async (subscription) => {
-        if (stopped) return null;
-        const subscribing = subscribe(subscription, current);
-        return withDeadline(subscribing, CONSUME_DEADLINE_MS, 'RabbitMQ').then(
-          () => null,
-          (error: unknown) => {
-            if (!(error instanceof DeadlineError)) throw error;
-            subscribing.catch(() => undefined);
-            return subscription.queue;
-          },
-        );
+    const subscribing = subscriptions.map((subscription) =>
+      withDeadline(subscribe(subscription, current), CONSUME_DEADLINE_MS, 'RabbitMQ').catch((error: unknown) => {
+        if (!(error instanceof DeadlineError)) throw error;
       }),
     );
-    const queues = answers.filter((queue) => queue !== null);
-    if (queues.length === 0) return;
+    await Promise.all(subscribing);
+    if (stopped || isWhole(current)) return;
+    const queues = subscriptions.filter(({ tag }) => tag === undefined).map(({ queue }) => queue);
     if (queues.length === subscriptions.length) throw new UnavailableError('RabbitMQ: no queue can be consumed');
     logger.warn({ queues }, 'queues that cannot be consumed for now');
-    current.retry = setTimeout(() => {
-      if (!isWhole(current)) link?.reset(connection, 'a queue cannot be consumed');
+    // Of another connection meanwhile, it does nothing.
+    setTimeout(() => {
+      if (!stopped && !isWhole(current)) link?.reset(connection, 'a queue cannot be consumed');
     }, RETRY_CONSUME_MS).unref();
   }
 
@@ -261,7 +253,6 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
         onOpen: (connection) => consume(connection, { onDelivery, onFull }),
         onLost() {
           consumer?.sharing.stop();
-          clearTimeout(consumer?.retry);
           consumer = undefined;
           onLost();
         },
@@ -307,7 +298,6 @@ export function createRabbitmqSource(options: RabbitmqSourceOptions): DeliverySo
       isClosed = true;
       const last = consumer;
       last?.sharing.stop();
-      clearTimeout(last?.retry);
       const subscriptions = last?.subscriptions ?? [];
       // Recorded, but its queue was not left in time.
       for (const subscription of subscriptions) acknowledge(subscription, subscription.held ?? []);
