@@ -54,7 +54,7 @@ export function createBatchLookup(cachedItemKeys = CACHED_ITEM_KEYS): BatchLooku
         else held.set(itemId, key);
         if (knownIds.has(interaction.id) && suspects.length < MAX_LOOKED_UP) suspects.push(interaction);
       }
-      const { keys, before } = await lookUp(tx, [...missing], suspects);
+      const { keys, before, isHeld } = await lookUp(tx, [...missing], suspects);
       for (const [id, key] of keys) {
         held.set(id, key);
         itemKeys.set(id, key);
@@ -66,7 +66,7 @@ export function createBatchLookup(cachedItemKeys = CACHED_ITEM_KEYS): BatchLooku
         if (itemKey === undefined) unknown.push(entry);
         else keyed.push({ entry, itemKey });
       }
-      return { keyed, unknown, before, isHeld: missing.size > 0 || suspects.length > 0 };
+      return { keyed, unknown, before, isHeld };
     },
     expect(ids) {
       for (const id of ids) knownIds.set(id, true);
@@ -87,10 +87,10 @@ async function lookUp(
   tx: Queryable,
   itemIds: readonly string[],
   interactions: readonly Interaction[],
-): Promise<{ keys: ReadonlyMap<string, bigint>; before: RecordedBefore }> {
+): Promise<Pick<LookedUp, 'before' | 'isHeld'> & { keys: ReadonlyMap<string, bigint> }> {
   const keys = new Map<string, bigint>();
   const before = { ids: new Set<string>(), reused: new Set<string>() };
-  if (itemIds.length === 0 && interactions.length === 0) return { keys, before };
+  if (itemIds.length === 0 && interactions.length === 0) return { keys, before, isHeld: false };
   const rows = await tx.$queryRaw<Row[]>`
     WITH held AS MATERIALIZED (${HOLD_RECORDING_SQL})
     SELECT ${PLAN_KEPT} id AS "itemId", key, NULL AS recorded, NULL::boolean AS same
@@ -115,5 +115,5 @@ async function lookUp(
     before.ids.add(row.recorded);
     if (!row.same) before.reused.add(row.recorded);
   }
-  return { keys, before };
+  return { keys, before, isHeld: true };
 }
