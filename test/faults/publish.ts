@@ -14,7 +14,7 @@ export function bodyOf(sent: Sent & Pick<Interaction, 'type'>, metadata: Interac
   return encodeMessage({
     id,
     itemId,
-    viewer: keyOf(viewer),
+    viewer: viewerOf(viewer),
     type,
     retraction,
     metadata,
@@ -22,13 +22,13 @@ export function bodyOf(sent: Sent & Pick<Interaction, 'type'>, metadata: Interac
   });
 }
 
-const keys = new Map<string, string>();
+const viewers = new Map<string, string>();
 
-/** The same few people send most of what there is. */
-function keyOf(deviceId: string): string {
-  let key = keys.get(deviceId);
-  if (key === undefined) keys.set(deviceId, (key = viewerKeyOf({ deviceId })));
-  return key;
+/** Their key, made once: the same few people send most of what there is. */
+export function viewerOf(deviceId: string): string {
+  let viewer = viewers.get(deviceId);
+  if (viewer === undefined) viewers.set(deviceId, (viewer = viewerKeyOf({ deviceId })));
+  return viewer;
 }
 
 /** Straight into the queue, past the API. Resolves when the broker has confirmed all. */

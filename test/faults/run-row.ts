@@ -4,10 +4,10 @@ import { compareLedger } from '../../bench/load/compare-ledger.ts';
 import { recordedRow } from '../../bench/load/loaded-system.ts';
 import { recountRollups } from '../../bench/load/recount-rollups.ts';
 import { createRandom } from '../../src/demo/random.ts';
-import { viewerKeyOf } from '../../src/interactions/viewer-key.ts';
 import { query } from '../servers/query.ts';
 import { waitFor } from '../servers/wait-for.ts';
 import { createLedger } from './ledger.ts';
+import { viewerOf } from './publish.ts';
 import { startReading, type Reading } from './reading.ts';
 import type { Arena, Row, RowResult } from './row.ts';
 import { missingOf, type SystemUnderFault } from './system-under-fault.ts';
@@ -147,10 +147,6 @@ export async function runRow(
     failures,
     tookSeconds: (performance.now() - startedAtMs) / 1_000,
   };
-}
-
-function viewerOf(deviceId: string): string {
-  return viewerKeyOf({ deviceId });
 }
 
 function hashOf(text: string): number {
